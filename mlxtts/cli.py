@@ -1,0 +1,259 @@
+"""Manners: what every command does alike. Standard library only, so that --help is instant.
+
+A command in bin/ is a parser and a function:
+
+    def run(args, tool): ...            # heavy imports in here
+    cli.main(parser(), run)
+
+`main` turns whatever happens into one line on stderr and an exit status: 0 done, 1 failed or partly
+failed, 2 usage. A vanished reader ends the command by SIGPIPE, Ctrl-C by SIGINT, as a shell
+expects. While `run` runs, file descriptor 1 leads to stderr, so that nothing a library prints gets
+into the data; the command writes to `tool.output()`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from mlxtts import __version__
+from mlxtts.errors import MlxttsError, UsageError
+
+CHUNK = 1 << 16
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the options that all commands share, and errors in one line."""
+
+    def __init__(self, prog: str, description: str, **options: object) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"See man {prog}.",
+            allow_abbrev=False,
+            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28),
+            **options,  # type: ignore[arg-type]
+        )
+        self.add_argument("-q", "--quiet", action="store_true", help="no warnings")
+        self.add_argument("-v", "--verbose", action="store_true", help="say what is done")
+        self.add_argument("--version", action="version", version=f"{prog} {__version__}")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(UsageError.status, f"{self.prog}: {message} (try {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Unlike argparse's own, lets a failed write be seen."""
+        file = file or sys.stderr
+        if file and message:
+            file.write(message)
+            file.flush()
+
+
+class Output:
+    """Where a command's data go: stdout, or a file that appears whole or not at all.
+
+    Use as a context manager: a file is written under a temporary name beside its own and renamed
+    at the end, or removed if an exception passes. Each write goes out at once.
+    """
+
+    def __init__(self, fd: int, name: str, replaces: tuple[Path, Path] | None = None) -> None:
+        self.fd = fd
+        self.name = name
+        self._replaces = replaces
+
+    def write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        with subject(self.name):
+            while view:
+                view = view[os.write(self.fd, view) :]
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with subject(self.name):
+            if self._replaces is None:
+                os.close(self.fd)
+                return
+            temporary, path = self._replaces
+            try:
+                os.close(self.fd)
+                if kind is None:
+                    temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+class Tool:
+    """The running command: its inputs, its output, and what it says on stderr."""
+
+    def __init__(
+        self, prog: str, quiet: bool, verbose: bool, stdout: int, closed: set[int]
+    ) -> None:
+        self.prog = prog
+        self.quiet = quiet
+        self.verbose = verbose
+        self.failed = False
+        self._stdout = stdout
+        self._closed = closed
+
+    def error(self, error: object) -> None:
+        """Report a failure and go on; the exit status will be 1."""
+        self.failed = True
+        self._say(error)
+
+    def warn(self, message: object) -> None:
+        if not self.quiet:
+            self._say(message)
+
+    def info(self, message: object) -> None:
+        if self.verbose:
+            self._say(message)
+
+    def _say(self, message: object) -> None:
+        line = " ".join(str(message).split())
+        with contextlib.suppress(OSError):
+            os.write(STDERR, f"{self.prog}: {line}\n".encode(errors="backslashreplace"))
+
+    def output(self, path: str | None = None, *, binary: bool = True) -> Output:
+        """Open `path`, or stdout for None and `-`. No binary data are written to a terminal."""
+        if path is not None and path != "-":
+            return create(Path(path))
+        with subject("stdout"):
+            if STDOUT in self._closed:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            if binary and os.isatty(self._stdout):
+                raise UsageError("a terminal: pipe it into another command, or give -o FILE")
+        return Output(self._stdout, "stdout")
+
+    def print(self, text: str) -> None:
+        """Write lines that the user asked for, such as a list, to stdout."""
+        self.output(binary=False).write(text.encode() + b"\n")
+
+    def inputs(
+        self, paths: list[str], *, binary: bool = True
+    ) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """For each file, or stdin for `-` or no file: its name and its bytes as they come."""
+        for path in paths or ["-"]:
+            yield ("stdin" if path == "-" else path), self._chunks(path, binary)
+
+    def _chunks(self, path: str, binary: bool) -> Iterator[bytes]:
+        if path != "-":
+            with Path(path).open("rb", buffering=0) as file:
+                while data := file.read(CHUNK):
+                    yield data
+            return
+        if STDIN in self._closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if binary and os.isatty(STDIN):
+            raise UsageError("a terminal: pipe the output of another command in, or name a file")
+        while data := os.read(STDIN, CHUNK):
+            yield data
+
+    def hand_over(self, command: Path, arguments: list[str]) -> NoReturn:
+        """Become another command."""
+        os.dup2(self._stdout, STDOUT)
+        os.execv(command, [command.name, *arguments])
+
+
+def create(path: Path) -> Output:
+    """An Output that replaces `path` when all is written; a device or a pipe is written to."""
+    with subject(str(path)):
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(mode):
+                return Output(os.open(path, os.O_WRONLY), str(path))
+        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        mask = os.umask(0)
+        os.umask(mask)
+        os.fchmod(fd, 0o666 & ~mask)
+        return Output(fd, str(path), (Path(temporary), path))
+
+
+@contextlib.contextmanager
+def subject(name: str) -> Iterator[None]:
+    """Errors that pass through are about `name`, unless something further in named its own."""
+    try:
+        yield
+    except (MlxttsError, OSError) as error:
+        if not hasattr(error, "subject"):
+            error.subject = name  # type: ignore[union-attr]
+        raise
+
+
+def describe(error: MlxttsError | OSError) -> str:
+    """`subject: reason`, in one line."""
+    reason = str(error)
+    name = getattr(error, "subject", None)
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+        name = name or error.filename
+    return f"{name}: {reason}" if name else reason
+
+
+class _Killed(BaseException):
+    """A deadly signal came: unwind, so that temporary files go, and then die of it."""
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+
+
+def main(parser: Parser, run: Callable[[argparse.Namespace, Tool], None]) -> NoReturn:
+    """Parse argv, run, exit."""
+    closed = _plug()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for deadly in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(deadly) != signal.SIG_IGN:  # as nohup asks
+            signal.signal(deadly, _die)
+    args = _parse(parser)
+    stdout = os.dup(STDOUT)
+    os.dup2(STDERR, STDOUT)
+    tool = Tool(parser.prog, args.quiet, args.verbose, stdout, closed)
+    try:
+        run(args, tool)
+    except (MlxttsError, OSError) as error:
+        tool.error(describe(error))
+        sys.exit(getattr(error, "status", 1))
+    except _Killed as death:
+        signal.signal(death.signum, signal.SIG_DFL)
+        os.kill(os.getpid(), death.signum)
+    sys.exit(1 if tool.failed else 0)
+
+
+def _parse(parser: Parser) -> argparse.Namespace:
+    try:
+        return parser.parse_args()
+    except OSError as error:  # --help or --version could not be written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # so that exit need not try again
+        parser.exit(1, f"{parser.prog}: stdout: {error.strerror}\n")
+
+
+def _die(signum: int, _: FrameType | None) -> NoReturn:
+    signal.signal(signum, signal.SIG_IGN)
+    raise _Killed(signum)
+
+
+def _plug() -> set[int]:
+    """The standard descriptors that came closed, now leading to /dev/null, so that no file that is
+    opened later takes their place."""
+    closed = set()
+    for fd in (STDIN, STDOUT, STDERR):
+        try:
+            os.fstat(fd)
+        except OSError:
+            closed.add(fd)
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is fd
+    return closed

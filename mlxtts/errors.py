@@ -1,0 +1,73 @@
+"""Every exception that mlxtts raises on purpose.
+
+    MlxttsError
+      UsageError         the caller asked for something that cannot be meant (exit status 2)
+      WireError          a stream that is not what it should be; says where
+        TokensError      ... in token lines: the line number
+        Pcm0Error        ... in PCM0: the byte offset
+      ModelError         a model, codec or voice folder that cannot be used
+        VoiceError       a voice that the model does not have; lists those it has
+      TextError          text with nothing in it that can be spoken
+      AudioError         a sound device or a sound file that cannot be used
+
+A command prints any of them as one line and exits with `status`. Anything else that escapes is a
+bug.
+"""
+
+from __future__ import annotations
+
+
+class MlxttsError(Exception):
+    """Base class; `status` is the exit status of a command that ends with it."""
+
+    status = 1
+
+
+class UsageError(MlxttsError):
+    status = 2
+
+
+class WireError(MlxttsError):
+    """A malformed stream. `where` is the place, as in `line 3` or `byte 4096`."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+class TokensError(WireError):
+    """A malformed token line; `line` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}", reason)
+        self.line = line
+
+
+class Pcm0Error(WireError):
+    """A malformed PCM0 frame; `offset` is the byte at which the frame, or its bad field, begins."""
+
+    def __init__(self, offset: int, reason: str) -> None:
+        super().__init__(f"byte {offset}", reason)
+        self.offset = offset
+
+
+class ModelError(MlxttsError):
+    pass
+
+
+class VoiceError(ModelError):
+    """An unknown voice; `voices` are the known ones."""
+
+    def __init__(self, voice: str, voices: list[str]) -> None:
+        super().__init__(f"voice {voice!r}: unknown; the voices are {', '.join(voices)}")
+        self.voice = voice
+        self.voices = voices
+
+
+class TextError(MlxttsError):
+    pass
+
+
+class AudioError(MlxttsError):
+    pass
