@@ -60,6 +60,14 @@ class Parser(argparse.ArgumentParser):
             file.flush()
 
 
+def positive(text: str) -> float:
+    """A number above zero, as the type of an option."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
 class Output:
     """Where a command's data go: stdout, or a file that appears whole or not at all.
 
@@ -160,6 +168,15 @@ class Tool:
             raise UsageError("a terminal: pipe the output of another command in, or name a file")
         while data := os.read(STDIN, CHUNK):
             yield data
+
+    @contextlib.contextmanager
+    def reporting(self, name: str) -> Iterator[None]:
+        """What goes wrong in here is reported as being about `name`, and the command goes on."""
+        try:
+            with subject(name):
+                yield
+        except MlxttsError as error:
+            self.error(describe(error))
 
     def hand_over(self, command: Path, arguments: list[str]) -> NoReturn:
         """Become another command."""

@@ -11,7 +11,7 @@ import math
 import struct
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mlxtts.errors import Pcm0Error
@@ -86,6 +86,14 @@ class Reader:
             _, _, samples, channels = HEADER.unpack_from(self._buffer)
             wanted += 4 * samples * channels
         raise Pcm0Error(self._offset, f"frame cut short: {len(self._buffer)} of {wanted} bytes")
+
+    def read(self, stream: Iterable[bytes]) -> Iterator[Frame]:
+        """All frames of a stream, which must have some."""
+        for data in stream:
+            yield from self.feed(data)
+        self.close()
+        if not self._offset:
+            raise Pcm0Error(0, "the stream is empty")
 
     def _frames(self) -> Iterator[Frame]:
         while len(self._buffer) >= HEADER.size:

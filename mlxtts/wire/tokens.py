@@ -11,7 +11,7 @@ frame and how large they may be is the codec's business.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,6 +133,14 @@ class Reader:
         if self.open:
             names = ", ".join(sorted(self.open))
             raise TokensError(self.line, f"the stream breaks off inside utterance {names}")
+
+    def read(self, stream: Iterable[bytes]) -> Iterator[Record]:
+        """All records of a stream, which must have some."""
+        for data in stream:
+            yield from self.feed(data)
+        yield from self.close()
+        if not self._header:
+            raise TokensError(1, "the stream is empty")
 
     def _records(self) -> Iterator[Record]:
         while (end := self._buffer.find(b"\n", 0, MAX_LINE + 1)) >= 0:

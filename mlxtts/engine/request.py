@@ -1,0 +1,26 @@
+"""What an engine is asked to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlxtts.nn.sampling import Sampling
+
+
+@dataclass(frozen=True)
+class Request:
+    """One utterance.
+
+    segments: its text in pieces, each short enough for the model, in the form that it speaks.
+    pause: seconds of silence before it.
+    max_frames: limit for each segment, in place of the model's own.
+    """
+
+    id: str
+    text: str
+    segments: tuple[str, ...]
+    voice: str
+    sampling: Sampling
+    seed: int
+    pause: float = 0.0
+    max_frames: int | None = None

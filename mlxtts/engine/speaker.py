@@ -1,0 +1,63 @@
+"""A model by name, and everything between a line of text and its token records."""
+
+from __future__ import annotations
+
+from mlxtts import hub, models
+from mlxtts.engine.engine import Engine
+from mlxtts.engine.request import Request
+from mlxtts.nn.sampling import Sampling
+from mlxtts.text.frontend import Frontend
+from mlxtts.text.lines import Utterance
+from mlxtts.wire.tokens import Header
+
+
+class Speaker:
+    """What is known of a model before its weights are loaded; `load` gives the engine.
+
+    Raises ModelError if `name` is no model.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._folder = hub.locate(name)
+        self._module = models.find(self._folder)
+        self.name = name if name in hub.SHORT_NAMES else str(self._folder.resolve())
+        self.config: models.Config = self._module.read_config(self._folder)
+        self.frontend = Frontend(
+            self.config.tags, self.config.spoken_form, self.config.segment_length
+        )
+
+    def header(self, voice: str | None, seed: int) -> Header:
+        """The header of what it will say. Raises VoiceError for a voice it does not have."""
+        brings_codec = (self._folder / "codec").is_dir()
+        return Header(
+            codec=self.config.codec,
+            codec_path=self.name if brings_codec else self.config.codec_path,
+            rate=self.config.sample_rate,
+            model=self.name,
+            voice=models.choose_voice(self.config, voice),
+            seed=seed,
+        )
+
+    def load(self) -> Engine:
+        return Engine(self._module.load(self._folder, self.config), self.config)
+
+    def request(
+        self,
+        utterance: Utterance,
+        voice: str | None = None,
+        sampling: Sampling | None = None,
+        seed: int = 0,
+        max_frames: int | None = None,
+    ) -> Request:
+        """Raises TextError for a text without anything to speak, VoiceError for an unknown voice.
+        `voice` and `sampling` are for what the utterance or the model do not say themselves."""
+        return Request(
+            id=utterance.id,
+            text=utterance.text,
+            segments=self.frontend.segments(utterance.text),
+            voice=models.choose_voice(self.config, utterance.voice or voice),
+            sampling=sampling or self.config.sampling,
+            seed=seed,
+            pause=utterance.pause,
+            max_frames=max_frames,
+        )

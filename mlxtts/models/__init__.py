@@ -1,0 +1,102 @@
+"""Models: text to a codec's codes. Each is a folder here that defines
+
+    MODEL_TYPES                     values of `model_type` in config.json that it serves
+    read_config(folder) -> Config   what is known before the weights are loaded
+    load(folder, config) -> Model
+
+Generic code knows models only through these; nothing guesses from a folder's name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+from mlxtts.errors import ModelError, VoiceError
+from mlxtts.nn import mx
+from mlxtts.nn.loading import read_json
+from mlxtts.nn.sampling import Sampling
+
+
+class Config(Protocol):
+    """What a model says of itself."""
+
+    @property
+    def codec(self) -> str:
+        """The name of the codec whose codes it makes."""
+
+    @property
+    def codec_path(self) -> str:
+        """Where that codec is, if the model's folder does not bring it."""
+
+    @property
+    def sample_rate(self) -> int: ...
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The voices, the default first."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Emotion tags that it acts out, as `laugh` for `<laugh>`."""
+
+    @property
+    def spoken_form(self) -> bool:
+        """Whether it knows only words, so that numbers and the like must be spelled out."""
+
+    @property
+    def segment_length(self) -> int:
+        """The most characters to be spoken in one go."""
+
+    @property
+    def segment_pause(self) -> float:
+        """Seconds of silence between two of them."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """The settings it sounds best with."""
+
+    @property
+    def frame_codes(self) -> int: ...
+
+    def frame_limit(self, text: str) -> int:
+        """The most frames that the speech of a segment may have."""
+
+
+class Speech(Protocol):
+    """One segment being spoken."""
+
+    def frame(self) -> tuple[mx.array, mx.array]:
+        """The next frame, not computed yet: its codes, (frame_codes,), and whether there is none
+        because the speech ended before it."""
+
+
+class Model(Protocol):
+    def speak(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Speech:
+        """Begin a segment. `keys`: see nn.random."""
+
+
+def names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+
+
+def find(folder: Path) -> ModuleType:
+    """The module that serves the model in `folder`. Raises ModelError if none does."""
+    model_type = read_json(folder / "config.json").get("model_type")
+    for name in names():
+        module = importlib.import_module(f"mlxtts.models.{name}")
+        if model_type in module.MODEL_TYPES:
+            return module
+    raise ModelError(f"{folder / 'config.json'}: model_type {model_type!r} is not implemented")
+
+
+def choose_voice(config: Config, voice: str | None) -> str:
+    """The voice asked for, or the default. Raises VoiceError if the model does not have it."""
+    if voice is None:
+        return config.voices[0]
+    if voice not in config.voices:
+        raise VoiceError(voice, list(config.voices))
+    return voice

@@ -1,0 +1,9 @@
+"""Orpheus (Canopy Labs, 2025): a Llama that speaks SNAC codes as tokens."""
+
+from mlxtts.models.orpheus.config import Config
+from mlxtts.models.orpheus.model import Model, load
+
+MODEL_TYPES = ("llama",)
+read_config = Config.read
+
+__all__ = ["MODEL_TYPES", "Config", "Model", "load", "read_config"]

@@ -1,0 +1,23 @@
+"""Building blocks on MLX, shared by the models and the codecs; none knows a model's name.
+
+Streaming state lives outside the modules: a function takes a state and returns the next. The form
+of an operation follows the device (`on_cpu`): what is one kernel on a GPU may be slow on a CPU,
+where products of large matrices and few elementwise passes are fast.
+
+MLX is imported here and taken from here by all others, so that the BLAS is loaded before it.
+"""
+
+from mlxtts import blas
+
+BLAS = blas.preload()
+
+import mlx.core as mx  # noqa: E402, TID251
+from mlx.nn import Embedding, Linear, Module, RMSNorm  # noqa: E402, TID251
+from mlx.utils import tree_flatten  # noqa: E402, TID251
+
+__all__ = ["BLAS", "Embedding", "Linear", "Module", "RMSNorm", "mx", "on_cpu", "tree_flatten"]
+
+
+def on_cpu() -> bool:
+    """True if MLX computes on the CPU by default."""
+    return bool(mx.default_device() == mx.Device(mx.cpu))

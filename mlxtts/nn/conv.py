@@ -1,0 +1,47 @@
+"""Convolutions over time on arrays of shape (batch, time, channels), without padding.
+
+Weights come in the form in which they are multiplied. As products and shifted multiply-adds they
+are several times faster on a CPU than mx.conv1d, and on a GPU no slower, but for the depthwise one.
+"""
+
+from __future__ import annotations
+
+from mlxtts.nn import mx, on_cpu
+
+
+def pointwise(x: mx.array, weight: mx.array, bias: mx.array | None = None) -> mx.array:
+    """Kernel size 1: (B, T, C) by (C, D)."""
+    return x @ weight if bias is None else mx.addmm(bias, x, weight)
+
+
+def depthwise(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
+    """One kernel a channel: (B, T, C) by (K, C) to (B, T - (K - 1) * dilation, C)."""
+    if not on_cpu():
+        kernel = weight.T[..., None]
+        return mx.conv1d(x, kernel, dilation=dilation, groups=x.shape[-1]) + bias
+    length = x.shape[1] - (len(weight) - 1) * dilation
+    y = bias
+    for k, row in enumerate(weight):
+        y = y + x[:, k * dilation : k * dilation + length] * row
+    return y
+
+
+def collapse(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
+    """All channels to one: (B, T, C) by (C, K) to (B, T - K + 1)."""
+    taps = weight.shape[1]
+    length = x.shape[1] - taps + 1
+    products = x @ weight
+    y = bias
+    for k in range(taps):
+        y = y + products[:, k : k + length, k]
+    return y
+
+
+def transposed(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
+    """Upsampling with a kernel of twice the stride: (B, T, C) by (C, 2 * stride * D) to
+    (B, (T - 1) * stride, D), the stretch to which two inputs contribute everywhere."""
+    batch, time, _ = x.shape
+    half = weight.shape[1] // 2
+    y = x @ weight
+    y = y[:, 1:, :half] + y[:, :-1, half:]
+    return y.reshape(batch, (time - 1) * (half // len(bias)), len(bias)) + bias

@@ -1,0 +1,75 @@
+"""Choosing the next code from its logits, on the device. Rows are independent of each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlxtts.errors import UsageError
+from mlxtts.nn import mx
+
+_gumbel = mx.vmap(lambda key, like: mx.random.gumbel(like.shape, key=key))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to choose. The defaults choose from the whole distribution as it is.
+
+    temperature: divides the logits; 0 takes the likeliest.
+    top_k: only the likeliest so many; 0 for all.
+    top_p: only the likeliest that together have this probability.
+    min_p: only those at least so many times as likely as the likeliest.
+    repetition_penalty: divides the positive and multiplies the negative logits of what was chosen
+        before (Keskar et al., 2019); 1 for none.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, fine, limits in (
+            ("temperature", 0 <= self.temperature <= 100, "0 to 100"),
+            ("top-k", self.top_k >= 0, "0 or more"),
+            ("top-p", 0 < self.top_p <= 1, "above 0, to 1"),
+            ("min-p", 0 <= self.min_p <= 1, "0 to 1"),
+            ("repetition-penalty", 0.1 <= self.repetition_penalty <= 10, "0.1 to 10"),
+        ):
+            if not fine:
+                raise UsageError(f"{name} must be {limits}")
+
+
+def sample(logits: mx.array, sampling: Sampling, keys: mx.array) -> mx.array:
+    """Indices, (B,), chosen from (B, N) logits. `keys`: (B, 2), see nn.random."""
+    if sampling.temperature == 0:
+        return mx.argmax(logits, axis=-1)
+    logits = truncate(logits.astype(mx.float32) / sampling.temperature, sampling)
+    return mx.argmax(logits + _gumbel(keys, logits), axis=-1)
+
+
+def truncate(logits: mx.array, sampling: Sampling) -> mx.array:
+    """Minus infinity for what top-k, top-p and min-p, in this order, exclude."""
+    if 0 < sampling.top_k < logits.shape[-1]:
+        least = mx.sort(logits, axis=-1)[..., -sampling.top_k, None]
+        logits = mx.where(logits >= least, logits, -mx.inf)
+    if sampling.top_p < 1:
+        probabilities = mx.softmax(logits, axis=-1)
+        ascending = mx.sort(probabilities, axis=-1)
+        kept = mx.cumsum(ascending, axis=-1) > 1 - sampling.top_p
+        least = mx.min(mx.where(kept, ascending, ascending[..., -1:]), axis=-1, keepdims=True)
+        logits = mx.where(probabilities >= least, logits, -mx.inf)
+    if sampling.min_p > 0:
+        least = mx.max(logits, axis=-1, keepdims=True) + mx.log(mx.array(sampling.min_p))
+        logits = mx.where(logits >= least, logits, -mx.inf)
+    return logits
+
+
+def penalise(logits: mx.array, recent: mx.array, penalty: float) -> mx.array:
+    """Make what stands in `recent`, (B, W) indices, less likely; an index beyond the N of the
+    (B, N) logits is nothing."""
+    batch, width = logits.shape
+    seen = mx.zeros((batch, width + 1), dtype=mx.bool_)
+    seen = mx.put_along_axis(seen, mx.minimum(recent, width), mx.array(True), axis=-1)[:, :width]
+    lowered = mx.where(logits > 0, logits / penalty, logits * penalty)
+    return mx.where(seen, lowered, logits)

@@ -1,0 +1,163 @@
+"""A decoder-only transformer of Llama's kind (Touvron et al., 2023): RMSNorm, rotary positions,
+grouped-query attention, SwiGLU. Names are those of Hugging Face's checkpoints, but that q, k and v,
+and gate and up, are one matrix each: fewer, larger products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlxtts.errors import ModelError
+from mlxtts.nn import Embedding, Linear, Module, RMSNorm, mx, on_cpu
+from mlxtts.nn.rope import Llama3Scaling, Rope
+
+
+@dataclass(frozen=True)
+class Shape:
+    hidden_size: int
+    num_hidden_layers: int
+    intermediate_size: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    vocab_size: int
+    rms_norm_eps: float
+    rope_theta: float
+    rope_scaling: Llama3Scaling | None
+    max_position_embeddings: int
+
+
+class Cache:
+    """Keys and values of all layers for the positions so far, with room to grow into."""
+
+    STEP = 256
+
+    def __init__(self, shape: Shape) -> None:
+        self.offset = 0
+        self._layers: list[tuple[mx.array, mx.array] | None] = [None] * shape.num_hidden_layers
+
+    def update(self, layer: int, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        """Add (B, kv_heads, T, head_dim) each; returns all that are there, (B, kv_heads, S, D)."""
+        stop = self.offset + keys.shape[2]
+        held = self._layers[layer]
+        if held is None or stop > held[0].shape[2]:
+            held = self._grown(held, keys, stop)
+        all_keys, all_values = held
+        all_keys[:, :, self.offset : stop] = keys
+        all_values[:, :, self.offset : stop] = values
+        self._layers[layer] = all_keys, all_values
+        return all_keys[:, :, :stop], all_values[:, :, :stop]
+
+    def advance(self, count: int) -> None:
+        """Say that all layers have been given `count` more positions."""
+        self.offset += count
+
+    def _grown(
+        self, held: tuple[mx.array, mx.array] | None, like: mx.array, stop: int
+    ) -> tuple[mx.array, mx.array]:
+        batch, heads, _, dim = like.shape
+        room = -(-stop // self.STEP) * self.STEP - self.offset
+        more = mx.zeros((batch, heads, room, dim), dtype=like.dtype)
+        if held is None:
+            return more, mx.zeros_like(more)
+        keys, values = (mx.concatenate([x[:, :, : self.offset], more], axis=2) for x in held)
+        return keys, values
+
+
+class Attention(Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self._heads = shape.num_attention_heads
+        self._kv_heads = shape.num_key_value_heads
+        self._head_dim = shape.head_dim
+        rows = (self._heads + 2 * self._kv_heads) * shape.head_dim
+        self.qkv_proj = Linear(shape.hidden_size, rows, bias=False)
+        self.o_proj = Linear(self._heads * shape.head_dim, shape.hidden_size, bias=False)
+
+    def __call__(self, x: mx.array, rope: Rope, cache: Cache, layer: int) -> mx.array:
+        batch, time, _ = x.shape
+        heads = self.qkv_proj(x).reshape(batch, time, -1, self._head_dim).transpose(0, 2, 1, 3)
+        turned, values = mx.split(heads, [self._heads + self._kv_heads], axis=1)
+        queries, keys = mx.split(rope(turned, cache.offset), [self._heads], axis=1)
+        keys, values = cache.update(layer, keys, values)
+        y = attend(queries, keys, values)
+        return self.o_proj(y.transpose(0, 2, 1, 3).reshape(batch, time, -1))
+
+
+def attend(queries: mx.array, keys: mx.array, values: mx.array) -> mx.array:
+    """Causal attention of the last T of S positions: (B, H, T, D) to (B, K, S, D), K dividing H."""
+    batch, heads, time, dim = queries.shape
+    scale = dim**-0.5
+    mask = "causal" if time > 1 else None
+    if time > 1 or not on_cpu():
+        return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
+    # One position on a CPU: the heads of a group are the rows of one product.
+    groups = keys.shape[1]
+    grouped = (queries * scale).reshape(batch, groups, heads // groups, dim)
+    weights = mx.softmax(grouped @ keys.swapaxes(2, 3), axis=-1)
+    return (weights @ values).reshape(batch, heads, 1, dim)
+
+
+class MLP(Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.gate_up_proj = Linear(shape.hidden_size, 2 * shape.intermediate_size, bias=False)
+        self.down_proj = Linear(shape.intermediate_size, shape.hidden_size, bias=False)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        gate, up = mx.split(self.gate_up_proj(x), 2, axis=-1)
+        return self.down_proj(gate * mx.sigmoid(gate) * up)
+
+
+class Block(Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.self_attn = Attention(shape)
+        self.mlp = MLP(shape)
+        self.input_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
+
+    def __call__(self, x: mx.array, rope: Rope, cache: Cache, layer: int) -> mx.array:
+        x = x + self.self_attn(self.input_layernorm(x), rope, cache, layer)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Transformer(Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self._rope = Rope(
+            shape.head_dim, shape.rope_theta, shape.max_position_embeddings, shape.rope_scaling
+        )
+        self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size)
+        self.layers: list[Any] = [Block(shape) for _ in range(shape.num_hidden_layers)]
+        self.norm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
+
+    def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
+        """Hidden states, (B, T, hidden_size), of the next tokens, (B, T)."""
+        x = self.embed_tokens(tokens)
+        for n, layer in enumerate(self.layers):
+            x = layer(x, self._rope, cache, n)
+        cache.advance(tokens.shape[1])
+        hidden: mx.array = self.norm(x)
+        return hidden
+
+
+FUSED = (
+    (("q_proj", "k_proj", "v_proj"), "qkv_proj"),
+    (("gate_proj", "up_proj"), "gate_up_proj"),
+)
+
+
+def fuse(weights: dict[str, mx.array]) -> dict[str, mx.array]:
+    """Stack the rows of matrices that are one here. Raises ModelError if one of them is missing."""
+    fused = dict(weights)
+    for parts, whole in FUSED:
+        for name in weights:
+            head, _, leaf = name.partition(f".{parts[0]}.")
+            if not leaf:
+                continue
+            names = [f"{head}.{part}.{leaf}" for part in parts]
+            if missing := [name for name in names if name not in weights]:
+                raise ModelError(f"no tensor {missing[0]}")
+            fused[f"{head}.{whole}.{leaf}"] = mx.concatenate([fused.pop(name) for name in names])
+    return fused

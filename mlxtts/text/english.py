@@ -1,0 +1,299 @@
+"""English as it is read aloud: numbers, dates, money, units, abbreviations and signs in words.
+
+`spoken` is a chain of rules, each a pattern and what becomes of a match, in the order in which they
+stand below: what a rule leaves as figures or signs the later ones see. Numbers are num2words's.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from mlxtts.text.english_tables import (
+    ABBREVIATIONS,
+    CURRENCIES,
+    LETTERS,
+    MAGNITUDES,
+    MONTH_NAMES,
+    MONTHS,
+    PLURALS,
+    ROMAN_AFTER,
+    ROMANS,
+    SIGNS,
+    UNITS,
+)
+
+Rewrite = Callable[[re.Match[str]], str]
+
+NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+RULES: list[tuple[re.Pattern[str], Rewrite]] = []
+
+
+def spoken(text: str) -> str:
+    """`text` in words. What is left beside them is punctuation that shapes the speech, and letters
+    of other scripts, which are not this module's to read."""
+    text = plain(text)
+    for pattern, rewrite in RULES:
+        text = pattern.sub(rewrite, text)
+    return re.sub(r"\s+([,.?!;:])", r"\1", " ".join(text.split())).strip(" -")
+
+
+def plain(text: str) -> str:
+    """Typographic signs in ASCII, letters without accents."""
+    text = re.sub(r"(?<=\d)(?=[¼½¾⅓⅔⅛])", " ", text)
+    text = unicodedata.normalize("NFKD", text.translate(LETTERS)).replace("\N{FRACTION SLASH}", "/")
+    return "".join(char for char in text if not unicodedata.combining(char))
+
+
+def number(text: str) -> str:
+    """A plain number, with or without commas and decimals."""
+    whole, _, decimals = text.replace(",", "").partition(".")
+    code = len(whole) > 15 or (len(whole) > 1 and whole[0] == "0")
+    words = digits(whole) if code else _words(int(whole))
+    return f"{words} point {digits(decimals)}" if decimals else words
+
+
+def digits(text: str) -> str:
+    """Digit by digit."""
+    return " ".join(_words(int(digit)) for digit in text)
+
+
+def year(value: int) -> str:
+    if 2000 <= value < 2010 or value % 1000 == 0:
+        return _words(value)
+    century, rest = divmod(value, 100)
+    low = "hundred" if not rest else f"oh {_words(rest)}" if rest < 10 else _words(rest)
+    return f"{_words(century)} {low}"
+
+
+def ordinal(value: int) -> str:
+    return _words(value, to="ordinal")
+
+
+def counted(amount: str, singular: str, plural: str) -> str:
+    return f"{number(amount)} {singular if amount == '1' else plural}"
+
+
+def date(day: int, month: str, of: str | None) -> str:
+    return f"{month} {ordinal(day)}" + (f", {year(int(of))}" if of else "")
+
+
+def _words(value: int, to: str = "cardinal") -> str:
+    from num2words import num2words  # 30 ms that text without figures need not wait for
+
+    words: str = num2words(value, to=to)
+    return words.replace(",", "")
+
+
+def _any(words: object) -> str:
+    """A pattern for any of the words, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
+
+
+def rule(pattern: str, flags: int = 0) -> Callable[[Rewrite], Rewrite]:
+    """Append a rule to the chain."""
+
+    def add(rewrite: Rewrite) -> Rewrite:
+        RULES.append((re.compile(pattern, flags), rewrite))
+        return rewrite
+
+    return add
+
+
+@rule(r"\b(?:https?://|www\.)[^\s<>\"]*[\w/]|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+def _address(match: re.Match[str]) -> str:
+    text = re.sub(r"^https?://", "", match[0].rstrip("/")).replace("www", "w w w")
+    for sign, word in {".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore"}.items():
+        text = text.replace(sign, f" {word} ")
+    return text
+
+
+@rule(r"^(?=(?:[^a-z]*[A-Z]){8})(?=.*\s)[^a-z]+$")
+def _loud(match: re.Match[str]) -> str:
+    """A line in capitals is loud, not spelled."""
+    return match[0].lower()
+
+
+@rule(r"\b([A-Za-z]+) ((?=[IVX]+\b)X{0,3}(?:IX|IV|V?I{0,3}))\b")
+def _roman(match: re.Match[str]) -> str:
+    word, numeral = match.groups()
+    numbered = word.lower() in ROMAN_AFTER
+    if not (numbered or (word[0].isupper() and len(numeral) > 1)):
+        return match[0]
+    values = [ROMANS[char] for char in numeral]
+    pairs = zip(values, [*values[1:], 0], strict=True)
+    value = sum(-value if value < following else value for value, following in pairs)
+    return f"{word} {_words(value) if numbered else 'the ' + ordinal(value)}"
+
+
+@rule(r"(?:(?<=\s)|^)[-\N{MINUS SIGN}](?=[$€£¥₹]?\d)")
+def _minus(match: re.Match[str]) -> str:
+    return "minus "
+
+
+@rule(r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b")
+@rule(r"\b(?P<m>\d\d?)/(?P<d>\d\d?)/(?P<y>\d{4})\b")
+def _numeric_date(match: re.Match[str]) -> str:
+    month, day = int(match["m"]), int(match["d"])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return match[0].replace("/", " slash ").replace("-", " ")
+    return date(day, MONTHS[month - 1], match["y"])
+
+
+_MONTH = rf"(?P<month>{_any(MONTH_NAMES)})\b\.?"
+_DAY = r"(?P<d>[0-3]?\d)(?:st|nd|rd|th)?\b"
+_OF = r"(?:,? (?P<y>[12]\d{3})\b)?"
+
+
+@rule(rf"\b{_DAY} (?:of )?{_MONTH}{_OF}", re.IGNORECASE)
+@rule(rf"\b{_MONTH} {_DAY}{_OF}", re.IGNORECASE)
+def _named_date(match: re.Match[str]) -> str:
+    return date(int(match["d"]), MONTH_NAMES[match["month"].lower()], match["y"])
+
+
+@rule(r"\b([01]?\d|2[0-3]):([0-5]\d)(?:\s*([ap])\.?m\b\.?)?", re.IGNORECASE)
+def _clock(match: re.Match[str]) -> str:
+    hour, minute = _words(int(match[1])), int(match[2])
+    half = f" {match[3].lower()} m" if match[3] else ""
+    if minute == 0:
+        return hour + (half or " o'clock")
+    return f"{hour} {'oh ' if minute < 10 else ''}{_words(minute)}{half}"
+
+
+@rule(r"\b(\d{1,2})\s*([ap])\.?m\b\.?", re.IGNORECASE)
+def _hour(match: re.Match[str]) -> str:
+    return f"{number(match[1])} {match[2].lower()} m"
+
+
+@rule(rf"(?<![\w.])(?:({_any(ABBREVIATIONS)})\.(?=\W|$)|(mrs?|ms|dr)(?= [A-Z]))", re.IGNORECASE)
+def _abbreviation(match: re.Match[str]) -> str:
+    short = (match[1] or match[2]).lower()
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    stop = "." if not after else ""  # the abbreviation's is also the sentence's
+    in_address = re.search(r"\d(?:st|nd|rd|th)?( [A-Z]\w+)? $", before)
+    if short == "st" and (in_address or not re.match(r"\s+[A-Z]", after)):
+        return "street" + stop
+    return ABBREVIATIONS[short] + stop
+
+
+@rule(
+    rf"([$€£¥₹])\s?({NUMBER})(?:\s?(thousand|million|billion|trillion|bn|[kmbt])\b)?", re.IGNORECASE
+)
+def _money(match: re.Match[str]) -> str:
+    one, many, small_one, small_many = CURRENCIES[match[1]]
+    amount, magnitude = match[2], match[3]
+    if magnitude:
+        return f"{number(amount)} {MAGNITUDES.get(magnitude.lower(), magnitude.lower())} {many}"
+    whole, _, cents = amount.partition(".")
+    if len(cents) != 2:
+        return counted(amount, one, many)
+    small = counted(str(int(cents)), small_one, small_many) if int(cents) else ""
+    if whole == "0" and small:
+        return small
+    return counted(whole, one, many) + (f" and {small}" if small else "")
+
+
+@rule(r"(?:\+\d{1,3}[ -])?\(?\b\d{3}\)?[ -]\d{3}[ -]\d{4}\b|\b0\d{4,}\b|\b\d{16,}\b")
+def _long_number(match: re.Match[str]) -> str:
+    """Telephone numbers and codes: digit by digit, the groups kept apart."""
+    return ", ".join(digits(group) for group in re.findall(r"\d+", match[0]))
+
+
+@rule(r"\b\d+(?:\.\d+){2,}\b")
+def _version(match: re.Match[str]) -> str:
+    return " point ".join(map(number, match[0].split(".")))
+
+
+@rule(r"\b(\d)'(\d\d?)(?:\"|'')")
+def _feet_and_inches(match: re.Match[str]) -> str:
+    return f"{number(match[1])} foot {number(match[2])}"
+
+
+@rule(r"(?:\b(\d+) )?\b(\d+)/(\d+)\b")
+def _fraction(match: re.Match[str]) -> str:
+    whole, top, bottom = match[1], int(match[2]), int(match[3])
+    if not 1 < bottom <= 100:
+        return match[0].replace("/", " over ")
+    part = {2: "half", 4: "quarter"}.get(bottom) or ordinal(bottom)
+    if top != 1:
+        part = "halves" if bottom == 2 else part + "s"
+    lead = f"{number(whole)} and " if whole else ""
+    return f"{lead}{'a' if whole and top == 1 else _words(top)} {part}"
+
+
+@rule(r"'?\b(\d{2}|[12]\d{3})'?s\b")
+def _decade(match: re.Match[str]) -> str:
+    words = year(int(match[1])) if len(match[1]) == 4 else number(match[1])
+    return words[:-1] + "ies" if words.endswith("y") else words + "s"
+
+
+@rule(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
+def _ordinal(match: re.Match[str]) -> str:
+    return ordinal(int(match[1])) if len(match[1]) <= 15 else digits(match[1])
+
+
+@rule(rf"(?<![\w.])({NUMBER})\s?({_any(UNITS)})(?![\w°])", re.IGNORECASE)
+def _unit(match: re.Match[str]) -> str:
+    first, _, rest = UNITS[match[2].lower()].partition(" ")
+    return f"{counted(match[1], first, PLURALS.get(first, first + 's'))} {rest}"
+
+
+@rule(r"(?<=[A-Za-z])/([sh])\b")
+def _rate(match: re.Match[str]) -> str:
+    return " per second" if match[1] == "s" else " per hour"
+
+
+@rule(rf"({NUMBER})\s?-\s?(?={NUMBER})")
+def _range(match: re.Match[str]) -> str:
+    return f"{match[1]} to "
+
+
+@rule(r"\bno\. ?(?=\d)|#(?=\d)", re.IGNORECASE)
+def _numbered(match: re.Match[str]) -> str:
+    return "number "
+
+
+@rule(r"\b(1[1-9]\d\d|20\d\d)\b(?![,.]\d)")
+def _year(match: re.Match[str]) -> str:
+    return year(int(match[1]))
+
+
+@rule(NUMBER)
+def _number(match: re.Match[str]) -> str:
+    return f" {number(match[0])} "
+
+
+@rule(r"\b((?:[A-Za-z]\.){2,})")
+def _dotted_initials(match: re.Match[str]) -> str:
+    return " ".join(match[1].split("."))
+
+
+@rule(r"\b([A-Z]{2,5})(s?)\b")
+def _initials(match: re.Match[str]) -> str:
+    """Capitals are spelled, unless they can be read as a word, as in NASA."""
+    word = match[1]
+    vowel_inside = re.search(r"[AEIOU]", word[1:])
+    if len(word) >= 4 and vowel_inside and not re.search(r"[^AEIOU]{4}", word):
+        return match[0].lower()
+    return " ".join(word.lower()) + ("'s" if match[2] else "")
+
+
+@rule(r"\s*[(\[{]\s*|\s*[)\]}]\s*|\s+-+\s+|--+")
+def _aside(match: re.Match[str]) -> str:
+    return ", "
+
+
+@rule(f"[{re.escape(''.join(SIGNS))}]")
+def _sign(match: re.Match[str]) -> str:
+    return f" {SIGNS[match[0]]} "
+
+
+@rule(r"[\"*_`^|\\/]+")
+def _silent(match: re.Match[str]) -> str:
+    return " "
+
+
+@rule(r"(?:,\s*)+(?=[.?!;:,])|^[\s,]+|(?<=[.?!;:])\s*,")
+def _doubled_comma(match: re.Match[str]) -> str:
+    return ""

@@ -1,0 +1,57 @@
+"""What abbreviations, units and signs stand for in English (see `english`)."""
+
+# ruff: noqa: RUF001
+
+ABBREVIATIONS = {
+    "mr": "mister", "mrs": "missis", "ms": "miz", "dr": "doctor", "prof": "professor",
+    "jr": "junior", "sr": "senior", "st": "saint", "mt": "mount", "gen": "general",
+    "col": "colonel", "capt": "captain", "lt": "lieutenant", "sgt": "sergeant", "rev": "reverend",
+    "hon": "honorable", "gov": "governor", "sen": "senator", "rep": "representative",
+    "ave": "avenue", "blvd": "boulevard", "rd": "road", "dept": "department", "approx": "about",
+    "apt": "apartment", "vs": "versus", "etc": "et cetera", "inc": "incorporated", "co": "company",
+    "ltd": "limited", "corp": "corporation", "vol": "volume", "fig": "figure", "est": "established",
+    "e.g": "for example", "i.e": "that is", "a.m": "a m", "p.m": "p m", "a.k.a": "also known as",
+    "ph.d": "p h d", "mon": "monday", "tue": "tuesday", "tues": "tuesday", "wed": "wednesday",
+    "thu": "thursday", "thurs": "thursday", "fri": "friday",
+}  # fmt: skip
+MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
+MONTH_NAMES = {name[:length]: name for name in MONTHS for length in (3, 4, len(name))}
+CURRENCIES = {
+    "$": ("dollar", "dollars", "cent", "cents"),
+    "€": ("euro", "euros", "cent", "cents"),
+    "£": ("pound", "pounds", "penny", "pence"),
+    "¥": ("yen", "yen", "sen", "sen"),
+    "₹": ("rupee", "rupees", "paisa", "paise"),
+}
+UNITS = {
+    "km/h": "kilometer per hour", "mph": "mile per hour", "m/s": "meter per second",
+    "km": "kilometer", "cm": "centimeter", "mm": "millimeter", "m": "meter", "kg": "kilogram",
+    "mg": "milligram", "g": "gram", "lb": "pound", "lbs": "pound", "oz": "ounce", "mi": "mile",
+    "ft": "foot", "yd": "yard", "l": "liter", "ml": "milliliter",
+    "s": "second", "ms": "millisecond", "min": "minute", "h": "hour", "hr": "hour", "hrs": "hour",
+    "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz", "ghz": "gigahertz", "w": "watt",
+    "kw": "kilowatt", "kwh": "kilowatt hour", "v": "volt", "kb": "kilobyte", "mb": "megabyte",
+    "gb": "gigabyte", "tb": "terabyte", "°c": "degree celsius", "°f": "degree fahrenheit",
+    "°": "degree", "%": "percent",
+}  # fmt: skip
+PLURALS = {"foot": "feet", "inch": "inches", "hertz": "hertz", "percent": "percent"}
+PLURALS |= {unit: unit for unit in ("kilohertz", "megahertz", "gigahertz")}
+MAGNITUDES = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion", "t": "trillion"}
+SIGNS = {
+    "&": "and", "@": "at", "+": "plus", "=": "equals", "%": "percent", "#": "hash",
+    "°": "degrees", "©": "copyright", "™": "trademark", "×": "times", "÷": "divided by",
+    "~": "about", "<": "less than", ">": "greater than",
+}  # fmt: skip
+ROMAN_AFTER = {
+    "act", "appendix", "book", "chapter", "part", "phase", "scene", "section", "type",
+    "volume", "war",
+}  # fmt: skip
+ROMANS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+LETTERS = str.maketrans({
+    "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": " - ", "…": "...", "ß": "ss",
+    "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i",
+    "Æ": "AE", "Œ": "OE", "Ø": "O", "Ł": "L", "Đ": "D", "Þ": "Th",
+})  # fmt: skip

@@ -1,0 +1,100 @@
+"""Lines of text to utterances: what mlxtts-tokens reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mlxtts.errors import TextError
+
+MAX_LINE = 1 << 20
+PAUSE = 0.5  # seconds for an empty line
+MAX_PAUSE = 5.0
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What to say. `voice` is None for the default; `pause`: seconds of silence before it."""
+
+    id: str
+    text: str
+    voice: str | None = None
+    pause: float = 0.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line with something in it. `number` counts all lines, `ordinal` those that say something;
+    `data` is None for a line that is too long; `pause` comes from the empty lines before."""
+
+    number: int
+    ordinal: int
+    data: bytes | None
+    pause: float
+
+    def utterance(self) -> Utterance:
+        """The line as plain text, or as a JSON object with `text` and, if wanted, `id` and `voice`.
+        Without an `id` an utterance is called by its ordinal. Raises TextError."""
+        if self.data is None:
+            raise TextError(f"longer than {MAX_LINE} bytes")
+        try:
+            text = self.data.decode().strip()
+        except UnicodeDecodeError:
+            raise TextError("not UTF-8") from None
+        if not text.startswith("{"):
+            return Utterance(str(self.ordinal), text, None, self.pause)
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            raise TextError("begins with { but is not JSON") from None
+        if type(value.get("id")) is int:
+            value["id"] = str(value["id"])
+        return Utterance(
+            _string(value, "id", str(self.ordinal)),
+            _string(value, "text"),
+            _string(value, "voice") if value.get("voice") is not None else None,
+            self.pause,
+        )
+
+
+def read(stream: Iterable[bytes]) -> Iterator[Line]:
+    """The lines of a stream that are not empty, each as soon as it is complete. Raises TextError if
+    there is none."""
+    ordinal = 0
+    pause = 0.0
+    for number, data in enumerate(_split(stream), 1):
+        if data is not None and not data.strip():
+            pause = min(pause + PAUSE, MAX_PAUSE)
+            continue
+        ordinal += 1
+        yield Line(number, ordinal, data, pause)
+        pause = 0.0
+    if not ordinal:
+        raise TextError("no text")
+
+
+def _split(stream: Iterable[bytes]) -> Iterator[bytes | None]:
+    """The lines of a stream; None in place of one that is too long."""
+    rest: bytes | None = b""
+    for data in stream:
+        *lines, tail = data.split(b"\n")
+        for line in lines:
+            yield _joined(rest, line)
+            rest = b""
+        rest = _joined(rest, tail)
+    if rest != b"":
+        yield rest
+
+
+def _joined(rest: bytes | None, data: bytes) -> bytes | None:
+    return None if rest is None or len(rest) + len(data) > MAX_LINE else rest + data
+
+
+def _string(value: dict[str, object], key: str, default: str | None = None) -> str:
+    text = value.get(key, default)
+    if not isinstance(text, str):
+        raise TextError(f"no {key}" if text is None else f"{key} must be a string")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise TextError(f"{key} holds half a surrogate pair")
+    return text
