@@ -24,10 +24,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlxtts import __version__
 from mlxtts.errors import MlxttsError, UsageError
+
+if TYPE_CHECKING:
+    from mlxtts.wire.pcm0 import Frame
 
 CHUNK = 1 << 16
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -168,6 +171,14 @@ class Tool:
             raise UsageError("a terminal: pipe the output of another command in, or name a file")
         while data := os.read(STDIN, CHUNK):
             yield data
+
+    def frames(self, paths: list[str]) -> Iterator[Frame]:
+        """The PCM0 frames of `inputs`."""
+        from mlxtts.wire import pcm0
+
+        for name, data in self.inputs(paths):
+            with subject(name):
+                yield from pcm0.Reader().read(data)
 
     @contextlib.contextmanager
     def reporting(self, name: str) -> Iterator[None]:

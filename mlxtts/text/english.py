@@ -279,7 +279,7 @@ def _initials(match: re.Match[str]) -> str:
     return " ".join(word.lower()) + ("'s" if match[2] else "")
 
 
-@rule(r"\s*[(\[{]\s*|\s*[)\]}]\s*|\s+-+\s+|--+")
+@rule(r"(?:\s*(?:[()\[\]{}]|--+|(?<=\s)-(?=\s)))+\s*")
 def _aside(match: re.Match[str]) -> str:
     return ", "
 

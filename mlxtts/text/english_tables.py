@@ -40,7 +40,7 @@ UNITS = {
 PLURALS = {"foot": "feet", "inch": "inches", "hertz": "hertz", "percent": "percent"}
 PLURALS |= {unit: unit for unit in ("kilohertz", "megahertz", "gigahertz")}
 MAGNITUDES = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion", "t": "trillion"}
-SIGNS = {
+SIGNS = {sign: names[0] for sign, names in CURRENCIES.items()} | {
     "&": "and", "@": "at", "+": "plus", "=": "equals", "%": "percent", "#": "hash",
     "°": "degrees", "©": "copyright", "™": "trademark", "×": "times", "÷": "divided by",
     "~": "about", "<": "less than", ">": "greater than",

@@ -119,6 +119,24 @@ class Reader:
             raise Pcm0Error(self._offset, BAD_MAGIC)
 
 
+def utterances(frames: Iterable[Frame]) -> Iterator[Iterator[Frame]]:
+    """The frames of each utterance, its end included, as one iterator after another. Each must be
+    exhausted before the next is asked for."""
+    frames = iter(frames)
+
+    def utterance(frame: Frame) -> Iterator[Frame]:
+        yield frame
+        while not frame.is_end:
+            following = next(frames, None)
+            if following is None:
+                return
+            frame = following
+            yield frame
+
+    for frame in frames:
+        yield utterance(frame)
+
+
 def _refusal(magic: bytes, rate: int, samples: int, channels: int) -> str | None:
     if magic != MAGIC:
         return BAD_MAGIC

@@ -7,7 +7,7 @@ config.json. Token ids: github.com/canopyai/Orpheus-TTS and its tokenizer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +68,27 @@ class Config:
     codec: str = "snac"
     codec_path: str = "mlx-community/snac_24khz"
 
-    rope_scaling: Llama3Scaling | None = field(default=None, init=False)
-    generation: Generation = field(default=Generation(), init=False)
+    rope_scaling: Llama3Scaling | None = None
+    generation: Generation = Generation()
 
     @classmethod
     def read(cls, folder: Path) -> Config:
         """Raises ModelError for a variant that is not implemented."""
-        path = folder / "config.json"
-        raw = read_json(path)
-        rope = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
-        config = configure(cls, {**_theta(rope), **raw}, path)
-        object.__setattr__(config, "rope_scaling", _scaling(rope, path))
-        config._check(path)
         path = folder / "generation_config.json"
-        if path.is_file():
-            object.__setattr__(config, "generation", configure(Generation, read_json(path), path))
+        raw = read_json(path) if path.is_file() else {}
+        generation = configure(Generation, raw, path)
+        path = folder / "config.json"
+        return cls.parse(read_json(path), path, generation)
+
+    @classmethod
+    def parse(cls, raw: dict[str, Any], path: Path, generation: Generation) -> Config:
+        rope = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
+        if not isinstance(rope, dict):
+            raise ModelError(f"{path}: rope_scaling cannot be {rope!r}")
+        theta = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
+        parts = {"rope_scaling": _scaling(rope, path), "generation": generation}
+        config = configure(cls, theta | raw | parts, path)
+        config._check(path)
         return config
 
     def _check(self, path: Path) -> None:
@@ -125,10 +131,6 @@ class Config:
     def frame_limit(self, text: str) -> int:
         seconds = LEAST_SECONDS + SECONDS_A_CHARACTER * len(text)
         return min(round(seconds * self.frame_rate), self.generation.max_new_tokens // SLOTS)
-
-
-def _theta(rope: dict[str, Any]) -> dict[str, Any]:
-    return {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
 
 
 def _scaling(rope: dict[str, Any], path: Path) -> Llama3Scaling | None:

@@ -1,0 +1,71 @@
+"""PCM0 frames into one sound file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlxtts.audio.files import Writer, open_writer, rate_for, silence
+from mlxtts.audio.resample import Resample, Samples
+from mlxtts.audio.sink import Output, Sink
+from mlxtts.errors import AudioError
+from mlxtts.wire.pcm0 import Frame
+
+
+class Recording:
+    """The file takes its rate, unless one is given, and its channels from the first frame; later
+    frames of another rate are resampled. `pause`: seconds of silence after each utterance."""
+
+    def __init__(
+        self, output: Output, format: str, subtype: str, rate: int | None = None, pause: float = 0
+    ) -> None:
+        self._output = output
+        self._form = format, subtype
+        self._rate = rate
+        self._pause = pause
+        self._channels = 0
+        self._source = 0
+        self._resample: Resample | None = None
+        self._writer: Writer | None = None
+        self.clipped = 0
+        """How many samples were beyond full scale and brought back to it."""
+
+    def write(self, frame: Frame) -> None:
+        """Raises AudioError for a frame that has not as many channels as the first."""
+        self._open(frame)
+        if frame.is_end:
+            self._flush()
+            self._put(silence(self._pause, self._rate or 0, self._channels))
+        else:
+            assert self._resample
+            samples = np.frombuffer(frame.payload, "<f4").reshape(-1, self._channels)
+            self._put(self._resample.push(samples))
+
+    def close(self) -> None:
+        self._flush()
+        if self._writer:
+            self._writer.close()
+
+    def _open(self, frame: Frame) -> None:
+        if self._writer is None:
+            self._rate = self._rate or rate_for(self._form[0], frame.rate)
+            self._channels = frame.channels
+            self._writer = open_writer(Sink(self._output), *self._form, self._rate, self._channels)
+        if frame.channels != self._channels:
+            raise AudioError(f"{frame.channels} channels after {self._channels}")
+        if frame.rate != self._source:
+            self._flush()
+            assert self._rate
+            self._source = frame.rate
+            self._resample = Resample(frame.rate, self._rate, self._channels)
+
+    def _flush(self) -> None:
+        if self._resample:
+            self._put(self._resample.flush())
+
+    def _put(self, samples: Samples) -> None:
+        assert self._writer
+        if self._form[1] != "FLOAT":
+            within = np.clip(samples, -1, 1)
+            self.clipped += int(np.count_nonzero(within != samples))
+            samples = within
+        self._writer.write(samples)

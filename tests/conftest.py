@@ -1,0 +1,93 @@
+"""Fixtures: commands as processes, and small checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests import weights
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = ROOT / "bin"
+STARTER = ROOT / "mlxtts" / "voices" / "starter"
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a command: this checkout's commands first, this Python next."""
+    path = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"} | more
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a command, given as words, or a line for bash, in an empty folder."""
+
+    def run(
+        *command: str, stdin: bytes = b"", timeout: float = 120, **more: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        words = ["bash", "-o", "pipefail", "-c", command[0]] if len(command) == 1 else [*command]
+        return subprocess.run(
+            words,
+            input=stdin,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment(**more),
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+def error_of(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What a command said, which must be one line."""
+    text = done.stderr.decode()
+    assert text.count("\n") == 1, text
+    return text.rstrip("\n")
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skip without these programs. In CI nothing is skipped: there they are all installed."""
+    missing = [program for program in programs if not shutil.which(program)]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)} on PATH")
+
+
+def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
+    """The format of huggingface.co/docs/safetensors: header length, JSON header, data."""
+    names = {"float32": "F32", "float16": "F16"}
+    header: dict[str, Any] = {}
+    at = 0
+    for name, tensor in tensors.items():
+        end = at + tensor.nbytes
+        kind = names[str(tensor.dtype)]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header).encode()
+    data = [np.ascontiguousarray(tensor).tobytes() for tensor in tensors.values()]
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(data))
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    """A small Orpheus of random weights that brings a small codec."""
+    folder = tmp_path / "small"
+    (folder / "codec").mkdir(parents=True)
+    shutil.copy(STARTER / "tokenizer.json", folder)
+    config = weights.ORPHEUS_SMALL | {"spoken_form": True, "tags": ["laugh"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    write_safetensors(folder / "model.safetensors", weights.llama(weights.LLAMA_SMALL))
+    (folder / "codec" / "config.json").write_text(json.dumps(weights.SNAC_SMALL))
+    write_safetensors(folder / "codec" / "model.safetensors", weights.snac(weights.SNAC_SMALL))
+    return folder

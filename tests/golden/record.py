@@ -1,0 +1,53 @@
+"""Record what the reference implementations make of the random weights in tests/weights.py.
+
+    pip install -e '.[parity]' && python tests/golden/record.py
+
+Writes snac.npz and llama.npz beside this file: a few kB each, so that parity is tested without
+PyTorch. The full comparison is in tests/parity.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from tests import weights  # noqa: E402
+from tests.parity import references  # noqa: E402
+
+THIN = 5  # every fifth sample
+
+
+def snac() -> None:
+    golden = {}
+    for name, config, frames in (
+        ("small", weights.SNAC_SMALL, 8),
+        ("odd", weights.SNAC_ODD, 9),
+        ("full", weights.SNAC_FULL, 3),
+    ):
+        codes = weights.snac_codes(config, frames)
+        audio = references.snac_decode(config, weights.snac(config), codes)
+        golden[name] = audio[::THIN]
+        print(f"snac {name}: {len(audio)} samples, rms {np.sqrt(np.mean(audio**2)):.3f}")
+    np.savez_compressed(HERE / "snac.npz", **golden)
+
+
+def llama() -> None:
+    config, tensors = weights.LLAMA_SMALL, weights.llama(weights.LLAMA_SMALL)
+    prompt = np.random.default_rng(1).integers(0, 64, 90)
+    hidden, logits = references.llama(config, tensors, prompt)
+    codes, margin = references.greedy_codes(
+        config, tensors, prompt[:20], steps=210, offset=64, size=64
+    )
+    print(f"llama: hidden rms {np.sqrt(np.mean(hidden**2)):.3f}, least margin {margin:.2g}")
+    assert margin > 1e-3, "too close a choice for other arithmetic to make the same; change seeds"
+    np.savez_compressed(
+        HERE / "llama.npz", prompt=prompt, hidden=hidden[::9], logits=logits[-1], codes=codes
+    )
+
+
+if __name__ == "__main__":
+    snac()
+    llama()

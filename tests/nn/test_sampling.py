@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from mlxtts.errors import UsageError
+from mlxtts.nn import mx
+from mlxtts.nn.random import fold, key
+from mlxtts.nn.sampling import Sampling, penalise, sample, truncate
+
+LOGITS = mx.array(np.log([[0.5, 0.05, 0.3, 0.15], [0.1, 0.2, 0.3, 0.4]]).astype(np.float32))
+
+
+def kept(sampling: Sampling) -> list[list[int]]:
+    allowed = np.isfinite(np.array(truncate(LOGITS, sampling)))
+    return [np.flatnonzero(row).tolist() for row in allowed]
+
+
+@pytest.mark.parametrize(
+    ("sampling", "expected"),
+    [
+        (Sampling(), [[0, 1, 2, 3], [0, 1, 2, 3]]),
+        (Sampling(top_k=1), [[0], [3]]),
+        (Sampling(top_k=3), [[0, 2, 3], [1, 2, 3]]),
+        (Sampling(top_k=9), [[0, 1, 2, 3], [0, 1, 2, 3]]),
+        (Sampling(top_p=0.45), [[0], [2, 3]]),
+        (Sampling(top_p=0.79), [[0, 2], [1, 2, 3]]),
+        (Sampling(top_p=0.96), [[0, 1, 2, 3], [0, 1, 2, 3]]),
+        (Sampling(top_p=1e-9), [[0], [3]]),
+        (Sampling(min_p=0.31), [[0, 2], [1, 2, 3]]),
+        (Sampling(top_k=3, top_p=0.8), [[0, 2], [1, 2, 3]]),
+    ],
+)
+def test_truncation(sampling: Sampling, expected: list[list[int]]) -> None:
+    assert kept(sampling) == expected
+
+
+def test_zero_temperature_takes_the_likeliest() -> None:
+    assert sample(LOGITS, Sampling(temperature=0), key(0)).tolist() == [0, 3]
+
+
+def test_draws_follow_the_distribution() -> None:
+    keys = key(3, "draws") + mx.arange(20_000).astype(mx.uint32)[:, None] * mx.array(
+        [0, 1], dtype=mx.uint32
+    )
+    rows = mx.broadcast_to(LOGITS[:1], (20_000, 4))
+    drawn = np.bincount(np.array(sample(rows, Sampling(temperature=0.7), keys)), minlength=4)
+    wanted = np.array([0.5, 0.05, 0.3, 0.15]) ** (1 / 0.7)
+    np.testing.assert_allclose(drawn / 20_000, wanted / wanted.sum(), atol=0.015)
+
+
+def test_a_row_draws_alone_what_it_draws_in_a_batch() -> None:
+    keys = mx.concatenate([key(0, "a"), key(0, "b")])
+    for step in range(20):
+        both = sample(LOGITS, Sampling(), fold(keys, step)).tolist()
+        alone = [sample(LOGITS[n : n + 1], Sampling(), fold(keys, step)[n : n + 1]) for n in (0, 1)]
+        assert both == [row.item() for row in alone]
+
+
+def test_penalty_falls_on_what_was_said() -> None:
+    logits = mx.array([[2.0, -2.0, 1.0, 3.0]])
+    recent = mx.array([[0, 1, 4, 4, 1]])
+    assert penalise(logits, recent, 2.0).tolist() == [[1.0, -4.0, 1.0, 3.0]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"top_k": -1},
+        {"top_p": 0},
+        {"top_p": 1.1},
+        {"min_p": -0.1},
+        {"repetition_penalty": 0},
+    ],
+)
+def test_settings_out_of_range(wrong: dict[str, float]) -> None:
+    name = next(iter(wrong)).replace("_", "-")
+    with pytest.raises(UsageError, match=f"{name} must be"):
+        Sampling(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,87 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlxtts.text.english import plain, spoken
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        # numbers
+        ("I have 3 cats and 1,234 dogs.", "I have three cats and one thousand two hundred and "
+         "thirty-four dogs."),
+        ("3.14 or 0.5", "three point one four or zero point five"),
+        ("It fell to -5 or \N{MINUS SIGN}6.", "It fell to minus five or minus six."),
+        ("agent 007", "agent zero zero seven"),
+        ("10-20 people", "ten to twenty people"),
+        ("1st, 2nd and 23rd", "first, second and twenty-third"),
+        ("½ cup, 2 3/4 miles, 2/3", "one half cup, two and three quarters miles, two thirds"),
+        ("version 1.2.3", "version one point two point three"),
+        ("No. 5, #6. No.", "number five, number six. No."),
+        ("Call 555-123-4567.", "Call five five five, one two three, four five six seven."),
+        # years, dates, times
+        ("in 1984, 2005, 1900 and 2026", "in nineteen eighty-four, two thousand and five, "
+         "nineteen hundred and twenty twenty-six"),
+        ("the 1990s and the '80s", "the nineteen nineties and the eighties"),
+        ("2026-11-22", "november twenty-second, twenty twenty-six"),
+        ("1/2/2026", "january second, twenty twenty-six"),
+        ("On Nov. 22, 2026 we met.", "On november twenty-second, twenty twenty-six we met."),
+        ("3rd of March 1999 or 5 May", "march third, nineteen ninety-nine or may fifth"),
+        ("May I go?", "May I go?"),
+        ("at 10:05 a.m. or 8:00", "at ten oh five a m or eight o'clock"),
+        ("by 5pm", "by five p m"),
+        # money and units
+        ("$3.50, $1 and €20", "three dollars and fifty cents, one dollar and twenty euros"),
+        ("£0.99 and £1.01", "ninety-nine pence and one pound and one penny"),
+        ("$3.5 million, $5k", "three point five million dollars, five thousand dollars"),
+        ("5% of 20 km/h", "five percent of twenty kilometers per hour"),
+        ("1 kg, 5ft, 6 in all", "one kilogram, five feet, six in all"),
+        ("-5°C", "minus five degrees celsius"),
+        ("82 tokens/s", "eighty-two tokens per second"),
+        ("5'10\" tall", "five foot ten tall"),
+        # abbreviations and initials
+        ("Dr. Smith and Mr Jones", "doctor Smith and mister Jones"),
+        ("5 Main St. is near St. Paul", "five Main street is near saint Paul"),
+        ("e.g. this, i.e. that, etc.", "for example this, that is that, et cetera."),
+        ("the FBI and NASA, two PCs", "the f b i and nasa, two p c's"),
+        ("J. R. R. Tolkien of the U.S.A.", "J. R. R. Tolkien of the U S A"),
+        ("STOP SHOUTING AT ME NOW", "stop shouting at me now"),
+        # names and addresses
+        ("Henry VIII in World War II, chapter V", "Henry the eighth in World War two, chapter "
+         "five"),
+        ("Malcolm X and I", "Malcolm X and I"),
+        ("see www.example.org/a-b", "see w w w dot example dot org slash a dash b"),
+        ("a.b@c.com", "a dot b at c dot com"),
+        # signs and letters
+        ("Q&A: 2 + 2 = 4", "Q and A: two plus two equals four"),
+        ("yes (maybe) - no", "yes, maybe, no"),
+        ("“Don’t”, he said…", "Don't, he said..."),  # noqa: RUF001
+        ("café naïve Ærø ½", "cafe naive AEro one half"),
+    ],
+)  # fmt: skip
+def test_reading(written: str, read: str) -> None:
+    assert spoken(written) == read
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60))
+@settings(deadline=None, max_examples=300)
+def test_no_figures_are_left_and_nothing_fails(text: str) -> None:
+    assert not re.search(r"\d", spoken(text))
+
+
+@given(st.text(st.sampled_from("0123456789/.,:-$£%°' aIVXmk'st"), max_size=30))
+@settings(deadline=None, max_examples=500)
+def test_figures_in_any_company(text: str) -> None:
+    assert not re.search(r"[\d$£%°/]", spoken(text))
+
+
+def test_plain_words_stay_as_they_are() -> None:
+    text = "It's a well-known mother-in-law; isn't it? Yes, it is!"
+    assert spoken(text) == text
+
+
+def test_letters_lose_their_accents() -> None:
+    assert plain("Ångström, Łódź, façade, ﬁne") == "Angstrom, Lodz, facade, fine"

@@ -1,0 +1,52 @@
+import pytest
+
+from mlxtts.errors import TextError
+from mlxtts.text.frontend import Frontend
+
+
+def words(text: str, length: int = 100) -> tuple[str, ...]:
+    return Frontend((), True, length).segments(text)
+
+
+def test_a_sentence_is_a_segment() -> None:
+    assert words("It is 5. Is it?") == ("It is five.", "Is it?")
+    assert words("one two three four five", 12) == ("one two", "three four", "five")
+
+
+def test_the_length_is_that_of_the_words() -> None:
+    pieces = words("$1,234,567 " * 3, 60)
+    one = "one million two hundred and thirty-four thousand five hundred and sixty-seven dollars"
+    assert " ".join(pieces) == " ".join([one] * 3)
+    assert len(pieces) == 5
+    assert all(len(piece) <= 60 for piece in pieces)
+
+
+def test_figures_stay_for_a_model_that_reads_them() -> None:
+    assert Frontend((), False, 100).segments("It is 5 €.") == ("It is 5 €.",)
+    assert Frontend((), False, 100).segments("Привет, мир!") == ("Привет, мир!",)
+
+
+def test_tags() -> None:
+    frontend = Frontend(("laugh",), False, 100)
+    assert frontend.segments("Ha <laugh> ha <sigh> ho <sigh>") == ("Ha <laugh> ha ho",)
+    assert frontend.new_tags() == ["<sigh>"]
+    assert frontend.segments("<laugh>") == ("<laugh>",)
+    assert frontend.segments("a <sigh> <gasp>") == ("a",)
+    assert frontend.new_tags() == ["<gasp>"]
+    assert frontend.new_tags() == []
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "?!", "🎉🎉", "<sigh>", '"-"', "\u200b"])
+def test_nothing_to_speak(text: str) -> None:
+    with pytest.raises(TextError, match="nothing to speak in"):
+        words(text)
+
+
+def test_letters_that_the_model_does_not_have() -> None:
+    with pytest.raises(TextError, match="nothing to speak in 'Привет'"):
+        words("Привет")
+
+
+def test_a_nul() -> None:
+    with pytest.raises(TextError, match="holds a NUL"):
+        words("a\0b")
