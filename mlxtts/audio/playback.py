@@ -21,6 +21,7 @@ from mlxtts.wire.pcm0 import Frame
 
 AHEAD = 10.0  # seconds to hold at most; who writes more waits
 TICK = 0.01
+LEAD_IN, LEAD_OUT = 0.03, 0.1  # seconds of silence, because devices swallow both ends of a sound
 
 
 class Queue:
@@ -29,6 +30,8 @@ class Queue:
     def __init__(self) -> None:
         self._chunks: deque[Samples] = deque()
         self._written = self._played = 0
+        self.flowing = False
+        """Until this is set, only silence is played."""
         self.filling = False
         """Between utterances, and until the first, an empty queue is no underrun."""
         self.underruns = 0
@@ -46,7 +49,7 @@ class Queue:
     def play(self, out: Samples) -> None:
         """Fill `out`, with silence where there are no samples."""
         filled = 0
-        while filled < len(out) and self._chunks:
+        while self.flowing and filled < len(out) and self._chunks:
             chunk = self._chunks.popleft()
             count = min(len(chunk), len(out) - filled)
             out[filled : filled + count] = chunk[:count]
@@ -55,7 +58,7 @@ class Queue:
             filled += count
         self._played += filled
         out[filled:] = 0
-        if self.filling and filled < len(out):
+        if self.flowing and self.filling and filled < len(out):
             self.underruns += filled > 0
             self.silence += len(out) - filled
 
@@ -76,7 +79,6 @@ class Player:
         self._source: tuple[int, int] | None = None
         self._resample: Resample | None = None
         self._rate = self._channels = 0
-        self._started = False
 
     def write(self, frame: Frame) -> None:
         """Queue a frame; waits while there is much to play. Raises AudioError if there is no such
@@ -88,12 +90,12 @@ class Player:
         if frame.is_end:
             self._put(self._resample.flush())
             self._queue.filling = False
-            self._start()
+            self._queue.flowing = True
             return
         self._put(self._resample.push(self._spread(frame)))
         self._queue.filling = True
         if self._queue.waiting >= self._buffer * self._rate:
-            self._start()
+            self._queue.flowing = True
         while self._queue.waiting > AHEAD * self._rate:
             time.sleep(TICK)
 
@@ -104,9 +106,10 @@ class Player:
         assert self._resample
         self._put(self._resample.flush())
         self._queue.filling = False
-        self._start()
+        self._queue.flowing = True
         while self._queue.waiting > 0:
             time.sleep(TICK)
+        time.sleep(self._stream.latency + LEAD_OUT)
         self._stream.stop()
         self._stream.close()
 
@@ -138,11 +141,8 @@ class Player:
                         raise
         self._rate = round(self._stream.samplerate)
         self._channels = frame.channels
-
-    def _start(self) -> None:
-        if not self._started:
-            self._started = True
-            self._stream.start()
+        self._put(np.zeros((round(LEAD_IN * self._rate), self._channels), np.float32))
+        self._stream.start()
 
     def _adapt(self, frame: Frame) -> None:
         if self._source == (frame.rate, frame.channels):

@@ -16,24 +16,25 @@ class Output(Protocol):
 
 
 class Sink:
-    """Counts what is written. Positions are relative to where writing began."""
+    """Counts what is written. Positions are relative to where writing began. `correctable` is False
+    for a pipe, and for a file that is appended to."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._end = 0
-        self._seekable = not fcntl.fcntl(output.fd, fcntl.F_GETFL) & os.O_APPEND
+        self.correctable = not fcntl.fcntl(output.fd, fcntl.F_GETFL) & os.O_APPEND
         try:
             self._start = os.lseek(output.fd, 0, os.SEEK_CUR)
         except OSError:
-            self._seekable = False
+            self.correctable = False
 
     def write(self, data: bytes) -> None:
         self._output.write(data)
         self._end += len(data)
 
     def correct(self, position: int, data: bytes) -> None:
-        """Overwrite what was written at `position`; on a pipe it is too late for that."""
-        if self._seekable:
+        """Overwrite what was written at `position`, where that is possible."""
+        if self.correctable:
             os.lseek(self._output.fd, self._start + position, os.SEEK_SET)
             self._output.write(data)
             os.lseek(self._output.fd, self._start + self._end, os.SEEK_SET)

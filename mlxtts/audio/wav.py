@@ -22,7 +22,8 @@ def pcm(samples: Samples, subtype: str) -> bytes:
     code, bits = SUBTYPES[subtype]
     if code == 3:
         return samples.astype("<f4").tobytes()
-    integers = np.rint(samples.astype(np.float64) * ((1 << (bits - 1)) - 1)).astype("<i4")
+    full = 1 << (bits - 1)
+    integers = np.rint(samples.astype(np.float64) * full).clip(-full, full - 1).astype("<i4")
     if bits == 16:
         return integers.astype("<i2").tobytes()
     if bits == 24:
@@ -65,9 +66,6 @@ class PcmWriter:
         self._sink.write(data)
 
     def close(self) -> None:
-        if not self._wav:
-            return
-        if self._size % 2:
-            self._sink.write(b"\0")
-        if self._size < UNKNOWN - 100:
+        if self._wav and self._sink.correctable and self._size < UNKNOWN - 100:
+            self._sink.write(b"\0" * (self._size % 2))
             self._sink.correct(0, header(*self._form, self._size))

@@ -1,0 +1,155 @@
+"""What holds for every command in bin/, and for its manual page."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlxtts import __version__
+from tests.conftest import BIN, ROOT, Run, environment, error_of, needs
+
+COMMANDS = sorted(path.name for path in BIN.iterdir() if path.is_file())
+PAGES = sorted(path.name for path in (ROOT / "man").iterdir())
+SHARED = {"-h", "--help", "-q", "--quiet", "-v", "--verbose", "--version"}
+
+every_command = pytest.mark.parametrize("command", COMMANDS)
+every_page = pytest.mark.parametrize("page", PAGES)
+
+
+@every_command
+def test_help_is_instant(command: str) -> None:
+    """Only light modules are imported before the arguments are parsed."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", str(BIN / command), "--help"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stdout.startswith(f"usage: {command} ")
+    modules = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert not modules & {"mlx", "numpy", "tokenizers", "soundfile", "sounddevice", "num2words"}
+
+
+@every_command
+def test_version(command: str, run: Run) -> None:
+    assert run(command, "--version").stdout.decode() == f"{command} {__version__}\n"
+
+
+@every_command
+def test_an_unknown_option_is_wrong_usage(command: str, run: Run) -> None:
+    done = run(command, "--no-such-option")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert error_of(done) == (
+        f"{command}: unrecognized arguments: --no-such-option (try {command} --help)"
+    )
+
+
+@every_command
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_last_write_is_checked(command: str, option: str, run: Run) -> None:
+    done = run(f"{command} {option} > /dev/full")
+    assert (done.returncode, error_of(done)) == (
+        1,
+        f"{command}: stdout: No space left on device",
+    )
+
+
+@every_command
+def test_commands_are_short(command: str) -> None:
+    assert len((BIN / command).read_text().splitlines()) <= 80
+
+
+@every_command
+def test_the_manual_has_the_options_of_the_parser(command: str, run: Run) -> None:
+    page = (ROOT / "man" / f"{command}.1").read_text()
+    documented = set()
+    for line in re.findall(r"^\.It (Fl .*)", page, re.M):
+        for option in re.findall(r"Fl ([\w-]+)", line):
+            documented.add(f"-{option}")
+    helped = run(command, "--help").stdout.decode()
+    offered = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", helped.split("\n\n", 1)[1]))
+    offered -= {word for word in offered if word.startswith("-") and word not in helped}
+    shared = set() if command == "mlxtts" else SHARED
+    assert documented == offered - shared
+
+
+@every_page
+def test_pages_are_short_and_complete(page: str) -> None:
+    text = (ROOT / "man" / page).read_text()
+    assert len(text.splitlines()) <= 130
+    sections = re.findall(r"^\.Sh (.*)", text, re.M)
+    required = ["NAME", "DESCRIPTION", "EXAMPLES", "SEE ALSO"]
+    if page.endswith(".1"):
+        required[1:2] = ["SYNOPSIS", "DESCRIPTION"]
+        required[-2:-2] = ["EXIT STATUS"]
+    assert [section for section in sections if section in required] == required
+    for name, section in re.findall(r"^\.Xr (mlxtts\S*) (\d)", text, re.M):
+        assert f"{name}.{section}" in PAGES
+
+
+@every_page
+@needs("mandoc")
+def test_pages_are_well_formed(page: str) -> None:
+    done = subprocess.run(
+        ["mandoc", "-Tlint", str(ROOT / "man" / page)], capture_output=True, text=True, check=False
+    )
+    said = [
+        line
+        for line in done.stdout.splitlines()
+        if "referenced manual not found" not in line and "mandoc.db" not in line
+    ]
+    assert said == []
+
+
+def examples(page: str) -> list[str]:
+    """The commands in a page's EXAMPLES, as the reader sees them."""
+    section = (ROOT / "man" / page).read_text().split(".Sh EXAMPLES\n")[1].split("\n.Sh ")[0]
+    found = re.findall(r"^\.Dl (.*)$|^\.Bd -literal.*\n((?:(?!\.Ed).*\n)*)\.Ed", section, re.M)
+    texts = [line or block for line, block in found]
+    escapes = {r"\(dq": '"', r"\e": "\\", r"\&": ""}
+    return [re.sub(r"\\(?:\(dq|e|&)", lambda m: escapes[m[0]], text) for text in texts]
+
+
+EXAMPLES = [(page, number) for page in PAGES for number in range(len(examples(page)))]
+
+
+@pytest.mark.parametrize(("page", "number"), EXAMPLES)
+@needs("sox", "ffmpeg", "jq")
+def test_examples_run(page: str, number: int, run: Run, tmp_path: Path) -> None:
+    command = examples(page)[number]
+    if "mlxtts-play" in command:
+        command = command.replace("mlxtts-play", "mlxtts-wav -o played.wav")  # no loudspeaker here
+        command = re.sub(r"ssh host '([^']*)'", r"bash -c '\1'", command)
+    done = run(command)
+    assert (done.returncode, done.stderr) == (0, b"")
+    written = [path for path in tmp_path.iterdir() if path.suffix in (".wav", ".flac", ".m4a")]
+    for path in re.findall(r"-o (\S+\.wav)", command):
+        assert tmp_path / path in written
+    assert all(path.stat().st_size > 4_000 for path in written)
+    assert written or done.stdout or command.startswith("eval ")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", ["mlxtts-tokens", "mlxtts-wav"])
+def test_a_deadly_signal_kills_and_leaves_no_file(
+    command: str, signum: int, tmp_path: Path
+) -> None:
+    with subprocess.Popen(
+        [command, "-o", "out.wav"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment(),
+    ) as process:
+        assert process.stdin
+        assert process.stderr
+        while not list(tmp_path.iterdir()):  # it has begun to write
+            assert process.poll() is None
+        os.kill(process.pid, signum)
+        assert process.stderr.read() == b""
+        assert process.wait() == -signum
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,101 @@
+"""The dispatcher and the completions."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run, environment, error_of, needs
+
+
+def test_alone_it_lists_the_commands(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "mlxtts-own"
+    own.write_text("#!/bin/sh\necho mine $@\n")
+    own.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{environment()['PATH']}"
+    lines = run("mlxtts", PATH=path).stdout.decode().splitlines()
+    assert "own" in lines
+    assert "wav        PCM0 to a sound file, or to stdout" in lines
+    assert lines == sorted(lines)
+    assert run("mlxtts", "own", "-x", "a b", PATH=path).stdout == b"mine -x a b\n"
+
+
+def test_it_becomes_the_command(run: Run) -> None:
+    assert run("mlxtts", "tokens", "--list-voices").stdout == b"slt\nrms\n"
+    done = run("mlxtts", "wav", "--bogus")
+    assert done.returncode == 2
+    assert error_of(done).startswith("mlxtts-wav: unrecognized arguments: --bogus")
+    assert b"usage: mlxtts-wav" in run("mlxtts", "wav", "--help").stdout
+
+
+def test_unknown_words_are_errors(run: Run) -> None:
+    done = run("mlxtts", "sing")
+    assert done.returncode == 2
+    assert error_of(done).startswith("mlxtts: sing: no such command; there are decode, ")
+
+
+BASH = r"""
+eval "$(mlxtts --completion bash)"
+COMP_WORDS=($LINE); [[ $LINE == *" " ]] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_mlxtts "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+FISH = 'mlxtts --completion fish | source; complete -C "$LINE" | string split -f 1 \\t'
+LINES = [
+    ("mlxtts de", {"decode"}),
+    ("mlxtts-tokens --vo", {"--voice"}),
+    ("mlxtts decode --ch", {"--chunk-tokens", "--chunk-ms"}),
+    ("mlxtts-tokens --voice s", {"slt"}),
+]
+
+
+@needs("bash")
+@pytest.mark.parametrize(("line", "words"), [*LINES, ("mlxtts wav --format m", {"mp3"})])
+def test_bash(line: str, words: set[str], run: Run) -> None:
+    assert set(run(BASH, LINE=line).stdout.decode().split()) == words
+
+
+@needs("fish")
+@pytest.mark.parametrize(("line", "words"), LINES)
+def test_fish(line: str, words: set[str], run: Run) -> None:
+    assert set(run("fish", "-c", FISH, LINE=line).stdout.decode().split()) == words
+
+
+ZSH = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell 'PS1=; autoload -U compinit; compinit -u -D'
+zpty -w shell 'eval "$(mlxtts --completion zsh)"; echo REA""DY'
+zpty -r -m shell out '*READY*'
+zpty -w -n shell "$LINE"$'\t'
+zpty -r -m shell out "*$WORD*" && print found
+"""
+
+
+@needs("zsh")
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("mlxtts dec", "mlxtts decode"),
+        ("mlxtts-tokens --vo", "--voice"),
+        ("mlxtts decode --resp", "--respect-source-boundaries"),
+    ],
+)
+def test_zsh(line: str, word: str, run: Run) -> None:
+    done = run("zsh", "-c", ZSH, LINE=line, WORD=word, timeout=60)
+    assert done.stdout == b"found\n", done.stderr
+
+
+def test_a_checkout_needs_no_installation(tmp_path: Path) -> None:
+    """The commands find the package beside them."""
+    script = str(Path(__file__).parents[2] / "bin" / "mlxtts-tokens")
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", script, "--version"],
+        capture_output=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.stdout.startswith(b"mlxtts-tokens "), done.stderr
