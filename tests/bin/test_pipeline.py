@@ -1,0 +1,199 @@
+"""The main job: real commands, piped."""
+
+import json
+import os
+import select
+import subprocess
+import time
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mlxtts.wire import pcm0, tokens
+from mlxtts.wire.tokens import Begin, Codes, End, Header
+from tests.conftest import Run, environment
+
+TEXT = "Hello world. This is a small voice."
+
+
+def samples(data: bytes) -> np.ndarray:
+    frames = list(pcm0.Reader().read([data]))
+    return np.concatenate([np.frombuffer(frame.payload, "<f4") for frame in frames])
+
+
+def test_text_becomes_a_sound_file(run: Run, tmp_path: Path) -> None:
+    done = run("echo Hello world. | mlxtts-tokens | mlxtts-decode | mlxtts-wav -o hello.wav")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    sound, rate = soundfile.read(tmp_path / "hello.wav")
+    assert rate == 24_000
+    assert 0.5 < len(sound) / rate < 3
+    assert 0.02 < np.sqrt(np.mean(sound**2)) < 0.5
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_the_same_seed_gives_the_same_bytes(run: Run) -> None:
+    line = "mlxtts-tokens --seed {} " + TEXT + " | mlxtts-decode"
+    one, same, other = (run(line.format(seed)).stdout for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
+def test_what_the_tokens_say(run: Run) -> None:
+    done = run("mlxtts-tokens", "--seed", "5", "--voice", "rms", TEXT)
+    records = list(tokens.Reader().read([done.stdout]))
+    assert records[:2] == [
+        Header("snac", "starter", 24_000, "starter", "rms", 5),
+        Begin("1", TEXT),
+    ]
+    assert records[-1] == End("1", "stop")
+    frames = [record for record in records if isinstance(record, Codes)]
+    assert len(frames) == len(records) - 3
+    assert all(len(f.codes) == 7 and 0 <= min(f.codes) <= max(f.codes) < 1024 for f in frames)
+    assert [f.text for f in frames if f.text] == ["Hello world.", "This is a small voice."]
+
+
+def test_streams_are_exact_in_real_pipes(run: Run) -> None:
+    """Whatever divides the work, the samples are those of decoding all at once."""
+    run(f"mlxtts-tokens {TEXT} > t")
+    whole = samples(run("mlxtts-decode --chunk-tokens 7000 t").stdout)
+    frames = run("grep -c codes t").stdout
+    pause = len(whole) - 2048 * int(frames)
+    assert pause == round(0.2 * 24_000)  # between the two sentences
+    for options in ("", "--chunk-tokens 7", "--chunk-tokens 35", "--chunk-ms 33"):
+        streamed = samples(run(f"cat t | mlxtts-decode {options}").stdout)
+        assert len(streamed) == len(whole)
+        np.testing.assert_allclose(streamed, whole, atol=1e-5)
+
+
+def test_frames_are_of_the_length_asked_for(run: Run) -> None:
+    run(f"mlxtts-tokens {TEXT} > t")
+    done = run("mlxtts-decode --chunk-ms 20 t")
+    lengths = [frame.num_samples for frame in pcm0.Reader().read([done.stdout])]
+    assert set(lengths[:-2]) == {480}
+    assert lengths[-1] == 0
+
+
+def test_streams_can_be_concatenated(run: Run, tmp_path: Path) -> None:
+    run("mlxtts-tokens One. > 1; mlxtts-tokens --voice rms Two. > 2; cat 1 2 > 12")
+    both = run("mlxtts-decode 12").stdout
+    assert both == run("mlxtts-decode 1 2").stdout
+    assert both == run("mlxtts-decode 1").stdout + run("mlxtts-decode 2").stdout
+    done = run("mlxtts-wav", "--split", "-o", "n.wav", "--append-silence", "0.1", stdin=both)
+    assert done.returncode == 0
+    parts = [soundfile.read(path)[0] for path in sorted(tmp_path.glob("n_*.wav"))]
+    assert len(parts) == 2
+    assert sum(map(len, parts)) == len(samples(both)) + 2 * 2400
+
+
+def test_empty_lines_are_pauses(run: Run) -> None:
+    done = run("mlxtts-tokens", stdin=b"One.\n\n\nTwo.\n")
+    begins = [json.loads(line).get("begin") for line in done.stdout.splitlines()]
+    assert [begin for begin in begins if begin] == [
+        {"text": "One."},
+        {"text": "Two.", "pause": 1.0},
+    ]
+    decoded = samples(run("mlxtts-decode", stdin=done.stdout).stdout)
+    assert max(len(list(run)) for silent, run in groupby(decoded == 0) if silent) >= 24_000
+
+
+def test_trim_leaves_out_the_first_silence(run: Run) -> None:
+    run("mlxtts-tokens Hello. > t")
+    whole = samples(run("mlxtts-decode t").stdout)
+    trimmed = samples(run("mlxtts-decode --trim t").stdout)
+    assert len(trimmed) <= len(whole)
+    np.testing.assert_array_equal(trimmed, whole[-len(trimmed) :])
+    onset = np.argmax(np.abs(trimmed) > 10 ** (-50 / 20))
+    assert onset <= 240
+
+
+def test_a_line_is_spoken_before_the_next_is_written(tmp_path: Path) -> None:
+    """Sound of the first line comes out of the pipeline while its writer waits."""
+    with subprocess.Popen(
+        "mlxtts-tokens | mlxtts-decode",
+        shell=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+    ) as pipeline:
+        assert pipeline.stdin
+        assert pipeline.stdout
+        reader = pcm0.Reader()
+        for line in (b"One.\n", b"Two.\n"):
+            pipeline.stdin.write(line)
+            pipeline.stdin.flush()
+            frames: list[pcm0.Frame] = []
+            while not any(frame.is_end for frame in frames):
+                ready, _, _ = select.select([pipeline.stdout], [], [], 60)
+                assert ready
+                frames += reader.feed(os.read(pipeline.stdout.fileno(), 65536))
+            assert sum(frame.num_samples for frame in frames) > 5_000
+        pipeline.stdin.close()
+        assert pipeline.stdout.read() == b""
+
+
+def test_sound_leaves_while_tokens_come(run: Run) -> None:
+    """The first samples leave after three frames, each further frame brings its own."""
+    lines = run("mlxtts-tokens", TEXT).stdout.splitlines(keepends=True)
+    with subprocess.Popen(
+        ["mlxtts-decode"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+    ) as decode:
+        assert decode.stdin
+        assert decode.stdout
+        reader = pcm0.Reader()
+        counts = []
+        for number, line in enumerate(lines[:7]):
+            decode.stdin.write(line)
+            decode.stdin.flush()
+            wait = 30 if number >= 4 else 0.2
+            ready, _, _ = select.select([decode.stdout], [], [], wait)
+            data = os.read(decode.stdout.fileno(), 65536) if ready else b""
+            counts.append(sum(frame.num_samples for frame in reader.feed(data)))
+        assert counts == [0, 0, 0, 0, 3 * 2048 - 4757, 2048, 2048]
+        decode.kill()
+
+
+def test_a_model_of_ones_own(run: Run, model_folder: Path) -> None:
+    line = "mlxtts-tokens --model small --max-tokens 70 Hello | mlxtts-decode | mlxtts-wav -o x.wav"
+    done = run(line)
+    assert done.stderr.decode().endswith(": cut short at the limit of tokens\n")
+    assert len(soundfile.read(model_folder.parent / "x.wav")[0]) == 10 * 2048
+    elsewhere = model_folder.rename(model_folder.parent / "other")
+    done = run("mlxtts-tokens --model other --max-tokens 7 Hello")
+    assert json.loads(done.stdout.splitlines()[0])["codec_path"] == str(elsewhere.resolve())
+
+
+def test_an_option_changes_what_is_said(run: Run) -> None:
+    spoken = {
+        run("mlxtts-tokens", *options.split(), TEXT).stdout
+        for options in (
+            "",
+            "--temperature 0",
+            "--temperature 1.5",
+            "--top-p 0.5",
+            "--top-k 2",
+            "--min-p 0.5",
+            "--repetition-penalty 1.5",
+            "--voice rms",
+            "--seed 1",
+        )
+    }
+    assert len(spoken) == 9
+
+
+@pytest.mark.parametrize("seconds", [0.3])
+def test_loading_is_quick(run: Run, seconds: float) -> None:
+    """A generous bound on a loaded machine; tests/bench measures."""
+    code = (
+        "import time; from mlxtts.engine import Speaker; s = Speaker('starter'); "
+        "t = time.perf_counter(); s.load(); print(time.perf_counter() - t)"
+    )
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = run("python", "-c", code, PYTHONPATH=str(Path(__file__).parents[2]))
+        times.append(float(done.stdout))
+        assert time.perf_counter() - started < 60
+    assert min(times) < seconds
