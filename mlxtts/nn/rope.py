@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mlxtts.nn import mx, on_cpu
 
@@ -28,6 +30,9 @@ class Llama3Scaling:
         return (1 - smooth) * frequency / self.factor + smooth * frequency
 
 
+Rotate = Callable[[mx.array], mx.array]
+
+
 class Rope:
     """Rotates the halves of each head against each other (the layout of Hugging Face's Llama)."""
 
@@ -44,19 +49,22 @@ class Rope:
             self._cos = mx.cos(angles)
             self._sin = mx.sin(angles)
 
-    def __call__(self, x: mx.array, offset: int) -> mx.array:
-        """(B, heads, T, head_dim), the first at position `offset`, to the same."""
+    def at(self, offset: int, count: int) -> Rotate:
+        """What turns (B, heads, count, head_dim), the first at position `offset`."""
         if not on_cpu():
-            return mx.fast.rope(
-                x,
-                self._head_dim,
+            return partial(
+                mx.fast.rope,
+                dims=self._head_dim,
                 traditional=False,
                 base=None,
                 scale=1.0,
                 offset=offset,
                 freqs=self._wavelengths,
             )
-        cos = self._cos[offset : offset + x.shape[2]]
-        sin = self._sin[offset : offset + x.shape[2]]
-        a, b = mx.split(x, 2, axis=-1)
-        return mx.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+        positions = slice(offset, offset + count)
+        return partial(_rotate, cos=self._cos[positions], sin=self._sin[positions])
+
+
+def _rotate(x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
+    a, b = mx.split(x, 2, axis=-1)
+    return mx.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)

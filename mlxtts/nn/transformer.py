@@ -9,7 +9,7 @@ from typing import Any
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Embedding, Linear, Module, RMSNorm, mx, on_cpu
-from mlxtts.nn.rope import Llama3Scaling, Rope
+from mlxtts.nn.rope import Llama3Scaling, Rope, Rotate
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class Attention(Module):
         self.qkv_proj = Linear(shape.hidden_size, rows, bias=False)
         self.o_proj = Linear(self._heads * shape.head_dim, shape.hidden_size, bias=False)
 
-    def __call__(self, x: mx.array, rope: Rope, cache: Cache, layer: int) -> mx.array:
+    def __call__(self, x: mx.array, rotate: Rotate, cache: Cache, layer: int) -> mx.array:
         batch, time, _ = x.shape
         heads = self.qkv_proj(x).reshape(batch, time, -1, self._head_dim).transpose(0, 2, 1, 3)
         turned, values = mx.split(heads, [self._heads + self._kv_heads], axis=1)
-        queries, keys = mx.split(rope(turned, cache.offset), [self._heads], axis=1)
+        queries, keys = mx.split(rotate(turned), [self._heads], axis=1)
         keys, values = cache.update(layer, keys, values)
         y = attend(queries, keys, values)
         return self.o_proj(y.transpose(0, 2, 1, 3).reshape(batch, time, -1))
@@ -117,8 +117,8 @@ class Block(Module):
         self.input_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
 
-    def __call__(self, x: mx.array, rope: Rope, cache: Cache, layer: int) -> mx.array:
-        x = x + self.self_attn(self.input_layernorm(x), rope, cache, layer)
+    def __call__(self, x: mx.array, rotate: Rotate, cache: Cache, layer: int) -> mx.array:
+        x = x + self.self_attn(self.input_layernorm(x), rotate, cache, layer)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -135,8 +135,9 @@ class Transformer(Module):
     def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
         """Hidden states, (B, T, hidden_size), of the next tokens, (B, T)."""
         x = self.embed_tokens(tokens)
+        rotate = self._rope.at(cache.offset, tokens.shape[1])
         for n, layer in enumerate(self.layers):
-            x = layer(x, self._rope, cache, n)
+            x = layer(x, rotate, cache, n)
         cache.advance(tokens.shape[1])
         hidden: mx.array = self.norm(x)
         return hidden

@@ -1,0 +1,61 @@
+"""README's recipes, run as they stand; a loudspeaker and a second machine are stood in for."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Run, needs
+
+README = (ROOT / "README.md").read_text()
+RECIPES = re.findall(r"```sh\n(.*?)```", README.split("## Recipes")[1].split("\n## ")[0], re.DOTALL)
+STAND_INS = {
+    r"\| mlxtts-play\b": "| mlxtts-wav -o played.wav",
+    r"\| ssh desk mlxtts-play\b": "| bash -c 'mlxtts-wav -o played.wav'",
+}
+
+
+@pytest.mark.parametrize("number", range(len(RECIPES)))
+@needs("sox", "ffmpeg", "jq", "parallel")
+def test_recipes(number: int, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("One line.\nAnother line.\nThe third.\n")
+    recipe = RECIPES[number]
+    for there, here in reversed(STAND_INS.items()):
+        recipe = re.sub(there, here, recipe)
+    assert "mlxtts-play" not in recipe
+    done = run(recipe)
+    assert (done.returncode, done.stderr) == (0, b"")
+    sounds = [path for path in tmp_path.iterdir() if path.name not in ("lines.txt",)]
+    assert sounds
+    assert all(path.stat().st_size > 500 for path in sounds)
+
+
+def test_there_are_ten_of_them() -> None:
+    assert len(RECIPES) >= 10
+
+
+@needs("sox", "ffmpeg")
+def test_the_cron_line(run: Run, tmp_path: Path) -> None:
+    line = re.search(r"```crontab\n(.*?)\n```", README)
+    assert line
+    command = line[1].split(None, 5)[5].replace(r"\%", "%").replace("/home/me/.venv/bin/", "")
+    done = run(command.replace("mlxtts play", "mlxtts wav -o morning.wav"))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "morning.wav").stat().st_size > 20_000
+
+
+def test_the_first_command_is_what_it_says(run: Run, tmp_path: Path) -> None:
+    """Without the installation, and where there is no loudspeaker."""
+    block = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)[0]
+    install, speak, play = block.strip().split("\n")
+    assert install.endswith("pip install -q -e . &&")
+    assert play == "mlxtts-play hello.pcm0"
+    done = run(speak)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "hello.wav").stat().st_size > 20_000
+    assert (tmp_path / "hello.pcm0").read_bytes()[:4] == b"PCM0"
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (ROOT / target).exists(), target
