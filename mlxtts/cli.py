@@ -21,6 +21,7 @@ import signal
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -131,6 +132,13 @@ class Tool:
     def info(self, message: object) -> None:
         if self.verbose:
             self._say(message)
+
+    @contextlib.contextmanager
+    def timing(self, what: str) -> Iterator[None]:
+        """With -v, say how long this took."""
+        start = time.perf_counter()
+        yield
+        self.info(f"{what} in {time.perf_counter() - start:.2f} s")
 
     def _say(self, message: object) -> None:
         line = " ".join(str(message).split())

@@ -120,6 +120,14 @@ class Player:
             self._stream.close()
 
     @property
+    def device(self) -> str:
+        """The name of the device and its rate."""
+        import sounddevice as sd
+
+        name = sd.query_devices(self._stream.device)["name"]
+        return f"{name} at {self._rate} Hz"
+
+    @property
     def underruns(self) -> tuple[int, float]:
         """How often samples came too late, and the seconds of silence that this made."""
         return self._queue.underruns, self._queue.silence / max(1, self._rate)

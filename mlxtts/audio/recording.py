@@ -20,12 +20,13 @@ class Recording:
     ) -> None:
         self._output = output
         self._form = format, subtype
-        self._rate = rate
+        self.rate = rate
         self._pause = pause
         self._channels = 0
         self._source = 0
         self._resample: Resample | None = None
         self._writer: Writer | None = None
+        self._length = 0
         self.clipped = 0
         """How many samples were beyond full scale and brought back to it."""
 
@@ -34,11 +35,16 @@ class Recording:
         self._open(frame)
         if frame.is_end:
             self._flush()
-            self._put(silence(self._pause, self._rate or 0, self._channels))
+            self._put(silence(self._pause, self.rate or 0, self._channels))
         else:
             assert self._resample
             samples = np.frombuffer(frame.payload, "<f4").reshape(-1, self._channels)
             self._put(self._resample.push(samples))
+
+    @property
+    def seconds(self) -> float:
+        """The length of what was written."""
+        return self._length / (self.rate or 1)
 
     def close(self) -> None:
         self._flush()
@@ -47,16 +53,16 @@ class Recording:
 
     def _open(self, frame: Frame) -> None:
         if self._writer is None:
-            self._rate = self._rate or rate_for(self._form[0], frame.rate)
+            self.rate = self.rate or rate_for(self._form[0], frame.rate)
             self._channels = frame.channels
-            self._writer = open_writer(Sink(self._output), *self._form, self._rate, self._channels)
+            self._writer = open_writer(Sink(self._output), *self._form, self.rate, self._channels)
         if frame.channels != self._channels:
             raise AudioError(f"{frame.channels} channels after {self._channels}")
         if frame.rate != self._source:
             self._flush()
-            assert self._rate
+            assert self.rate
             self._source = frame.rate
-            self._resample = Resample(frame.rate, self._rate, self._channels)
+            self._resample = Resample(frame.rate, self.rate, self._channels)
 
     def _flush(self) -> None:
         if self._resample:
@@ -68,4 +74,5 @@ class Recording:
             within = np.clip(samples, -1, 1)
             self.clipped += int(np.count_nonzero(within != samples))
             samples = within
+        self._length += len(samples)
         self._writer.write(samples)

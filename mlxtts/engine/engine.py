@@ -7,6 +7,7 @@ name, takes no locks, and must be used by the one thread that loaded the model.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 from mlxtts.engine.request import Request
 from mlxtts.models import Config, Model
@@ -52,6 +53,11 @@ class Engine:
         if records and isinstance(records[-1], End):
             self._row = None
         return records
+
+    def run(self) -> Iterator[Record]:
+        """Step until idle."""
+        while not self.idle:
+            yield from self.step()
 
 
 class _Row:

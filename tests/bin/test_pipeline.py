@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import subprocess
 import time
@@ -32,6 +33,17 @@ def test_text_becomes_a_sound_file(run: Run, tmp_path: Path) -> None:
     assert 0.5 < len(sound) / rate < 3
     assert 0.02 < np.sqrt(np.mean(sound**2)) < 0.5
     assert not list(tmp_path.glob(".*"))
+
+
+def test_verbose_commands_say_what_they_do(run: Run) -> None:
+    done = run("mlxtts-tokens -v Hello. | mlxtts-decode -v | mlxtts-wav -v -o hello.wav")
+    said = sorted(re.sub(r"\d+\.\d\d", "T", line) for line in done.stderr.decode().splitlines())
+    assert said == [
+        "mlxtts-decode: snac loaded from starter in T s",
+        "mlxtts-tokens: starter loaded in T s",
+        "mlxtts-tokens: text: line 1: spoken in T s",
+        "mlxtts-wav: hello.wav: T s at 24000 Hz",
+    ]
 
 
 def test_the_same_seed_gives_the_same_bytes(run: Run) -> None:

@@ -49,10 +49,7 @@ def engine() -> Engine:
 
 
 def run(engine: Engine) -> list[Record]:
-    records = []
-    while not engine.idle:
-        records += engine.step()
-    return records
+    return list(engine.run())
 
 
 def test_an_utterance_from_begin_to_end() -> None:

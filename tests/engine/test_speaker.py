@@ -40,7 +40,5 @@ def test_a_folder_is_loaded_and_speaks(model_folder: Path) -> None:
     speaker = Speaker(str(model_folder))
     engine = speaker.load()
     engine.add(speaker.request(Utterance("1", "Hi."), max_frames=3))
-    records = []
-    while not engine.idle:
-        records += engine.step()
+    records = list(engine.run())
     assert [type(record) for record in records[1:]] == [Codes] * 3 + [End]
