@@ -18,20 +18,21 @@ import contextlib
 import errno
 import os
 import signal
-import stat
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mlxtts import __version__
-from mlxtts.errors import MlxttsError, UsageError
+from mlxtts import __version__, output
+from mlxtts.errors import MlxttsError, UsageError, describe, subject
+from mlxtts.output import Output
 
 if TYPE_CHECKING:
     from mlxtts.wire.pcm0 import Frame
+
+__all__ = ["Parser", "Tool", "main", "positive", "subject"]
 
 CHUNK = 1 << 16
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -70,41 +71,6 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ValueError
     return value
-
-
-class Output:
-    """Where a command's data go: stdout, or a file that appears whole or not at all.
-
-    Use as a context manager: a file is written under a temporary name beside its own and renamed
-    at the end, or removed if an exception passes. Each write goes out at once.
-    """
-
-    def __init__(self, fd: int, name: str, replaces: tuple[Path, Path] | None = None) -> None:
-        self.fd = fd
-        self.name = name
-        self._replaces = replaces
-
-    def write(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        with subject(self.name):
-            while view:
-                view = view[os.write(self.fd, view) :]
-
-    def __enter__(self) -> Output:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with subject(self.name):
-            if self._replaces is None:
-                os.close(self.fd)
-                return
-            temporary, path = self._replaces
-            try:
-                os.close(self.fd)
-                if kind is None:
-                    temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
 
 
 class Tool:
@@ -148,7 +114,7 @@ class Tool:
     def output(self, path: str | None = None, *, binary: bool = True) -> Output:
         """Open `path`, or stdout for None and `-`. No binary data are written to a terminal."""
         if path is not None and path != "-":
-            return create(Path(path))
+            return output.create(Path(path))
         with subject("stdout"):
             if STDOUT in self._closed:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -203,43 +169,6 @@ class Tool:
         os.execv(command, [command.name, *arguments])
 
 
-def create(path: Path) -> Output:
-    """An Output that replaces `path` when all is written; a device or a pipe is written to."""
-    with subject(str(path)):
-        with contextlib.suppress(FileNotFoundError):
-            mode = path.stat().st_mode
-            if stat.S_ISDIR(mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            if not stat.S_ISREG(mode):
-                return Output(os.open(path, os.O_WRONLY), str(path))
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(fd, 0o666 & ~mask)
-        return Output(fd, str(path), (Path(temporary), path))
-
-
-@contextlib.contextmanager
-def subject(name: str) -> Iterator[None]:
-    """Errors that pass through are about `name`, unless something further in named its own."""
-    try:
-        yield
-    except (MlxttsError, OSError) as error:
-        if not hasattr(error, "subject"):
-            error.subject = name  # type: ignore[union-attr]
-        raise
-
-
-def describe(error: MlxttsError | OSError) -> str:
-    """`subject: reason`, in one line."""
-    reason = str(error)
-    name = getattr(error, "subject", None)
-    if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror
-        name = name or error.filename
-    return f"{name}: {reason}" if name else reason
-
-
 class _Killed(BaseException):
     """A deadly signal came: unwind, so that temporary files go, and then die of it."""
 
@@ -251,7 +180,7 @@ def main(parser: Parser, run: Callable[[argparse.Namespace, Tool], None]) -> NoR
     """Parse argv, run, exit."""
     closed = _plug()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    for deadly in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for deadly in output.DEADLY:
         if signal.getsignal(deadly) != signal.SIG_IGN:  # as nohup asks
             signal.signal(deadly, _die)
     args = _parse(parser)
@@ -264,6 +193,7 @@ def main(parser: Parser, run: Callable[[argparse.Namespace, Tool], None]) -> NoR
         tool.error(describe(error))
         sys.exit(getattr(error, "status", 1))
     except _Killed as death:
+        output.discard_unfinished()
         signal.signal(death.signum, signal.SIG_DFL)
         os.kill(os.getpid(), death.signum)
     sys.exit(1 if tool.failed else 0)

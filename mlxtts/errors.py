@@ -16,6 +16,9 @@ bug.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 class MlxttsError(Exception):
     """Base class; `status` is the exit status of a command that ends with it."""
@@ -71,3 +74,24 @@ class TextError(MlxttsError):
 
 class AudioError(MlxttsError):
     pass
+
+
+@contextlib.contextmanager
+def subject(name: str) -> Iterator[None]:
+    """Errors that pass through are about `name`, unless something further in named its own."""
+    try:
+        yield
+    except (MlxttsError, OSError) as error:
+        if not hasattr(error, "subject"):
+            error.subject = name  # type: ignore[union-attr]
+        raise
+
+
+def describe(error: MlxttsError | OSError) -> str:
+    """`subject: reason`, in one line."""
+    reason = str(error)
+    name = getattr(error, "subject", None)
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+        name = name or error.filename
+    return f"{name}: {reason}" if name else reason

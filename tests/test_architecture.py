@@ -17,7 +17,8 @@ MODULES = sorted(
 BELOW = {
     "errors": set(),
     "wire": {"errors"},
-    "cli": {"errors", "wire"},
+    "output": {"errors"},
+    "cli": {"errors", "output", "wire"},
     "blas": {"errors"},
     "hub": {"errors"},
     "text": {"errors"},
@@ -29,8 +30,8 @@ BELOW = {
 }
 """For each part of the package what it may import, beside itself."""
 CORE = ("nn", "codecs", "models", "engine", "wire", "text")
-STANDARD_ONLY = ("cli", "wire", "errors", "blas", "hub")
-NO_MLX = ("cli", "wire", "errors", "text", "audio", "hub", "blas")
+STANDARD_ONLY = ("cli", "output", "wire", "errors", "blas", "hub")
+NO_MLX = ("cli", "output", "wire", "errors", "text", "audio", "hub", "blas")
 
 
 def part(path: Path) -> str:

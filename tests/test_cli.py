@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from mlxtts import cli
+from mlxtts import cli, errors, output
 from mlxtts.errors import ModelError, TokensError
 
 
 def test_a_file_appears_whole_with_the_usual_permissions(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("old")
-    with cli.create(path) as out:
+    with output.create(path) as out:
         out.write(b"new")
         assert path.read_text() == "old"
         assert len(list(tmp_path.iterdir())) == 2
@@ -24,7 +24,7 @@ def test_a_file_appears_whole_with_the_usual_permissions(tmp_path: Path) -> None
 
 def test_or_not_at_all(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with cli.create(tmp_path / "out") as out:
+        with output.create(tmp_path / "out") as out:
             out.write(b"half")
             raise KeyboardInterrupt
 
@@ -37,21 +37,21 @@ def test_a_pipe_in_the_file_system_is_written_to(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with cli.create(path) as out:
+    with output.create(path) as out:
         out.write(b"data")
     assert os.read(reader, 9) == b"data"
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
 def test_errors_are_about_the_innermost_subject() -> None:
-    with pytest.raises(TokensError) as caught, cli.subject("outer"), cli.subject("inner"):
+    with pytest.raises(TokensError) as caught, errors.subject("outer"), errors.subject("inner"):
         raise TokensError(3, "bad")
-    assert cli.describe(caught.value) == "inner: line 3: bad"
-    with pytest.raises(OSError, match="No such file") as missing, cli.subject("x"):
+    assert errors.describe(caught.value) == "inner: line 3: bad"
+    with pytest.raises(OSError, match="No such file") as missing, errors.subject("x"):
         Path("/nonexistent/y").read_bytes()
-    assert cli.describe(missing.value) == "x: No such file or directory"
-    assert cli.describe(OSError(28, "Full", "file")) == "file: Full"
-    assert cli.describe(ModelError("plain")) == "plain"
+    assert errors.describe(missing.value) == "x: No such file or directory"
+    assert errors.describe(OSError(28, "Full", "file")) == "file: Full"
+    assert errors.describe(ModelError("plain")) == "plain"
 
 
 def test_what_is_said_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:

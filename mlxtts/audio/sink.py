@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Output(Protocol):
-    """Where the bytes go; see cli.Output."""
+    """Where the bytes go; see output.Output."""
 
     fd: int
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mlxtts import cli
+from mlxtts import output
 from mlxtts.audio import files
 from mlxtts.audio.recording import Recording
 from mlxtts.audio.sink import Sink
@@ -28,7 +28,7 @@ def frames(samples: np.ndarray = SAMPLES, channels: int = 1, rate: int = RATE) -
 
 
 def to_file(path: Path, sent: list[Frame], format: str, subtype: str | None = None, **more) -> int:
-    with cli.create(path) as out:
+    with output.create(path) as out:
         recording = Recording(out, format, files.subtype_of(format, subtype), **more)
         for frame in sent:
             recording.write(frame)
@@ -41,7 +41,7 @@ def to_pipe(sent: list[Frame], format: str, subtype: str | None = None) -> bytes
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cat:
         assert cat.stdin
         assert cat.stdout
-        out = cli.Output(os.dup(cat.stdin.fileno()), "pipe")
+        out = output.Output(os.dup(cat.stdin.fileno()), "pipe")
         if os.fork() == 0:  # the pipe is small: another process must write while this one reads
             recording = Recording(out, format, files.subtype_of(format, subtype))
             for frame in sent:
@@ -161,7 +161,7 @@ def test_what_is_written_in_place_is_put_right(tmp_path: Path) -> None:
         with path.open(mode, buffering=0) as file:
             if mode == "wb":
                 file.write(b"ab")
-            out = cli.Output(os.dup(file.fileno()), "stdout")
+            out = output.Output(os.dup(file.fileno()), "stdout")
             recording = Recording(out, "wav", "PCM_16")
             recording.write(Frame(8_000, b"\0" * 16))
             recording.close()
@@ -218,7 +218,7 @@ def test_silence_is_appended_to_each_utterance(tmp_path: Path) -> None:
 def test_what_a_format_cannot_have(
     tmp_path: Path, format: str, channels: int, rate: int, reason: str
 ) -> None:
-    with cli.create(tmp_path / "x") as out, pytest.raises(AudioError, match=reason):
+    with output.create(tmp_path / "x") as out, pytest.raises(AudioError, match=reason):
         files.open_writer(Sink(out), format, files.SUBTYPES[format][0], rate, channels)
 
 

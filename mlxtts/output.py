@@ -1,0 +1,92 @@
+"""Where a command's data go: a file descriptor, or a file that appears whole or not at all.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlxtts.errors import subject
+
+DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_unfinished: set[Path] = set()
+"""Temporary files, also of an Output that a signal kept from being entered."""
+
+
+class Output:
+    """Where a command's data go: stdout, or a file that appears whole or not at all.
+
+    Use as a context manager: a file is written under a temporary name beside its own and renamed
+    at the end, or removed if an exception passes. Each write goes out at once.
+    """
+
+    def __init__(self, fd: int, name: str, replaces: tuple[Path, Path] | None = None) -> None:
+        self.fd = fd
+        self.name = name
+        self._replaces = replaces
+
+    def write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        with subject(self.name):
+            while view:
+                view = view[os.write(self.fd, view) :]
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with subject(self.name):
+            if self._replaces is None:
+                os.close(self.fd)
+                return
+            temporary, path = self._replaces
+            try:
+                os.close(self.fd)
+                if kind is None:
+                    temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+                _unfinished.discard(temporary)
+
+
+def create(path: Path) -> Output:
+    """An Output that replaces `path` when all is written; a device or a pipe is written to."""
+    with subject(str(path)):
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(mode):
+                return Output(os.open(path, os.O_WRONLY), str(path))
+        with _undisturbed():
+            fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            _unfinished.add(Path(temporary))
+        mask = os.umask(0)
+        os.umask(mask)
+        os.fchmod(fd, 0o666 & ~mask)
+        return Output(fd, str(path), (Path(temporary), path))
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Deadly signals wait until this is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, DEADLY)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def discard_unfinished() -> None:
+    """Remove the temporary files that are left when a signal ends the process."""
+    for temporary in _unfinished:
+        temporary.unlink(missing_ok=True)
