@@ -30,13 +30,26 @@ class State:
 
 
 class Flow:
-    """One stretch on its way through the layers: which samples of the layer's signal these are."""
+    """One stretch on its way through the layers: which samples of the layer's signal these are.
+
+    Outputs before the beginning are not computed. When a stretch is used up in this way, a layer
+    gives None, and the layers after it have nothing to do yet.
+    """
 
     def __init__(self, state: State, end: int | None) -> None:
         self.start = state.position
         self.end = end
         self.carries: list[mx.array] = []
         self._carries = iter(state.carries)
+
+    def window(self, x: mx.array, reach: int) -> mx.array | None:
+        """What a kernel that reaches so far to both sides needs for the outputs that are settled:
+        the inputs with those before them in front."""
+        joined = self.extend(x, 2 * reach)
+        self.start -= reach
+        early = max(0, -self.start)
+        self.start += early
+        return joined[:, early:] if early < x.shape[1] else None
 
     def extend(self, x: mx.array, by: int) -> mx.array:
         """`x` with the `by` samples before it in front, and zeros outside the signal."""
@@ -47,23 +60,21 @@ class Flow:
         self.carries.append(x[:, -by:])
         return x
 
-    def late(self, by: int) -> None:
-        """The layer's output lags behind its input."""
-        self.start -= by
-
-    def upsample(self, rate: int) -> None:
-        self.start *= rate
+    def upsampled(self, x: mx.array, rate: int) -> mx.array:
+        """`x`, `rate` times as long as its input was, without what lies before the beginning."""
+        padding = (rate + 1) // 2
+        self.start = self.start * rate - padding
         if self.end is not None:
             self.end *= rate
+        early = max(0, -self.start)
+        self.start += early
+        return x[:, early:]
 
     def _inside(self, x: mx.array) -> mx.array:
         stop = self.start + x.shape[1]
-        if self.start >= 0 and (self.end is None or stop <= self.end):
+        if self.end is None or stop <= self.end:
             return x
-        positions = mx.arange(self.start, stop)
-        valid = positions >= 0
-        if self.end is not None:
-            valid = valid & (positions < self.end)
+        valid = mx.arange(self.start, stop) < self.end
         return mx.where(valid[None, :, None], x, 0)
 
 
@@ -88,14 +99,15 @@ class ResidualUnit(Module):
             Convolution(channels, channels, bias=channels),
         ]
 
-    def __call__(self, x: mx.array, flow: Flow) -> mx.array:
+    def __call__(self, x: mx.array, flow: Flow) -> mx.array | None:
         reach = KERNEL // 2 * self.dilation
-        x = flow.extend(x, 2 * reach)
-        flow.late(reach)
+        window = flow.window(x, reach)
+        if window is None:
+            return None
         before, wide, between, across = self.block
-        y = conv.depthwise(before(x), wide.weight, wide.bias, self.dilation)
+        y = conv.depthwise(before(window), wide.weight, wide.bias, self.dilation)
         y = conv.pointwise(between(y), across.weight, across.bias)
-        return x[:, reach:-reach] + y
+        return window[:, reach:-reach] + y
 
 
 class Noise(Module):
@@ -122,16 +134,16 @@ class Block(Module):
             *(ResidualUnit(half, dilation) for dilation in DILATIONS),
         ]
 
-    def __call__(self, x: mx.array, flow: Flow, key: mx.array | None) -> mx.array:
+    def __call__(self, x: mx.array, flow: Flow, key: mx.array | None) -> mx.array | None:
         activation, up, noise, *units = self.block
-        x = flow.extend(activation(x), 1)
-        x = conv.transposed(x, up.weight, up.bias)
-        flow.upsample(self.rate)
-        flow.late((self.rate + 1) // 2)
+        x = conv.transposed(flow.extend(activation(x), 1), up.weight, up.bias)
+        x = flow.upsampled(x, self.rate)
         if key is not None:
             x = noise(x, flow, key)
         for unit in units:
             x = unit(x, flow)
+            if x is None:
+                return None
         return x
 
 
@@ -158,20 +170,28 @@ class Decoder(Module):
     ) -> tuple[mx.array, int, State]:
         """Decode the next latents, (B, T, latents), of a signal that ends after `end` of them.
 
-        Returns T * hop_length samples, (B, T * hop_length); the index of the first one, which is
-        `lag` behind the latents (samples outside the signal mean nothing); and the state to go on
-        from. `key`, (B, 2) uint32, seeds the noise; without one there is none.
+        Returns the samples that are settled by them, (B, n): as many as belong to T latents, but
+        fewer at the beginning, since samples are `lag` behind latents, and with zeros or worse
+        after the end; the index of the first one; and the state to go on from. `key`, (B, 2)
+        uint32, seeds the noise; without one there is none.
         """
         flow = Flow(state, end)
+        samples = self._layers(z, flow, key)
+        if samples is None:
+            samples, flow.start = mx.zeros((len(z), 0)), 0
+        return samples, flow.start, State(state.position + z.shape[1], tuple(flow.carries))
+
+    def _layers(self, z: mx.array, flow: Flow, key: mx.array | None) -> mx.array | None:
         wide, across, *blocks, activation, last = self.model
-        x = flow.extend(z, KERNEL - 1)
-        flow.late(KERNEL // 2)
+        x = flow.window(z, KERNEL // 2)
+        if x is None:
+            return None
         x = conv.depthwise(x, wide.weight, wide.bias)
         x = conv.pointwise(x, across.weight, across.bias)
         for n, block in enumerate(blocks):
             layer_key = None if key is None else key + mx.array([n, 0], dtype=mx.uint32)
             x = block(x, flow, layer_key)
-        x = flow.extend(activation(x), KERNEL - 1)
-        flow.late(KERNEL // 2)
-        x = mx.tanh(conv.collapse(x, last.weight, last.bias))
-        return x, flow.start, State(state.position + z.shape[1], tuple(flow.carries))
+            if x is None:
+                return None
+        x = flow.window(activation(x), KERNEL // 2)
+        return None if x is None else mx.tanh(conv.collapse(x, last.weight, last.bias))
