@@ -1,0 +1,93 @@
+"""The starter voice through the commands, with pocketsphinx as the listener.
+
+Held are the rates of mlxtts/voices/starter/README.md, which were found on 70 sentences a voice; of
+those the first sixteen are spoken here. MARGIN is two and a half times what a character error rate
+of sixteen sentences strays by (0.03 to 0.04, from resampling the 70), so that only a voice that has
+become worse, or is spoken wrongly, exceeds it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from tests.conftest import Run
+
+LINES = Path(__file__).with_name("sentences.txt").read_text().splitlines()
+CHARACTER_ERRORS = {"slt": 0.548, "rms": 0.483}
+WORD_ERRORS = 0.941
+MARGIN = 0.1
+RATE = 16_000
+
+
+def transcribe(samples: np.ndarray) -> str:
+    """What is heard in (T,) samples at RATE; by a fresh listener, since it adapts to what it has
+    heard before."""
+    from pocketsphinx import Decoder
+
+    level = 0.6 / max(1e-3, np.abs(samples).max())
+    speech = np.pad(samples * level, RATE // 10)
+    listener = Decoder(samprate=RATE, loglevel="FATAL")
+    listener.start_utt()
+    listener.process_raw((speech * 32767).astype(np.int16).tobytes(), full_utt=True)
+    listener.end_utt()
+    return listener.hyp().hypstr if listener.hyp() else ""
+
+
+def normal(line: str) -> str:
+    """Letters and apostrophes, as the listener writes them."""
+    return re.sub(r"[^a-z' ]", "", line.lower().replace("-", " ")).strip()
+
+
+def distance(a: Sequence[object], b: Sequence[object]) -> int:
+    """The fewest insertions, deletions and substitutions from one to the other."""
+    before = list(range(len(b) + 1))
+    for row, x in enumerate(a, 1):
+        now = [row]
+        for column, y in enumerate(b, 1):
+            now.append(min(before[column] + 1, now[-1] + 1, before[column - 1] + (x != y)))
+        before = now
+    return before[-1]
+
+
+def error_rate(
+    heard: list[str], lines: list[str], units: Callable[[str], Sequence[object]]
+) -> float:
+    errors = sum(distance(units(line), units(hyp)) for line, hyp in zip(lines, heard, strict=True))
+    return errors / sum(len(units(line)) for line in lines)
+
+
+def test_distance() -> None:
+    assert distance("kitten", "sitting") == 3
+    assert error_rate(["a b c"], ["a x c d"], str.split) == 0.5
+
+
+def test_the_starter_voice_is_understood(
+    run: Run, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    utterances = [{"text": line, "voice": voice} for voice in CHARACTER_ERRORS for line in LINES]
+    done = run(
+        "mlxtts-tokens --seed 1 | mlxtts-decode | mlxtts-wav --split --rate 16000 -o said.wav",
+        stdin="".join(json.dumps(utterance) + "\n" for utterance in utterances).encode(),
+        timeout=600,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    heard = [transcribe(soundfile.read(path)[0]) for path in sorted(tmp_path.glob("said_*.wav"))]
+    lines = [normal(line) for line in LINES]
+    said = dict(zip(CHARACTER_ERRORS, (heard[: len(lines)], heard[len(lines) :]), strict=True))
+
+    rates = {voice: error_rate(said[voice], lines, list) for voice in said}
+    words = error_rate(heard, lines * 2, str.split)
+    record_property(
+        "pocketsphinx",
+        ", ".join(f"{voice} CER {rate:.3f}" for voice, rate in rates.items())
+        + f", both WER {words:.3f}",
+    )
+    for voice, rate in rates.items():
+        assert rate < CHARACTER_ERRORS[voice] + MARGIN
+    assert words < WORD_ERRORS + MARGIN
