@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from mlxtts.nn import mx, on_cpu
 
@@ -34,37 +33,75 @@ Rotate = Callable[[mx.array], mx.array]
 
 
 class Rope:
-    """Rotates the halves of each head against each other (the layout of Hugging Face's Llama)."""
+    """Turns the pairs of neighbouring numbers in queries and keys.
+
+    Hugging Face's Llama pairs the two halves of a head instead: `interleave` puts the rows of its
+    matrices into this order, in which a pair is a complex number and a turn one multiplication.
+    """
+
+    BLOCK = 256
 
     def __init__(
-        self, head_dim: int, base: float, positions: int, scaling: Llama3Scaling | None = None
+        self,
+        head_dim: int,
+        heads: int,
+        kv_heads: int,
+        base: float,
+        scaling: Llama3Scaling | None = None,
     ) -> None:
         frequencies = [base ** (-n / head_dim) for n in range(0, head_dim, 2)]
         if scaling:
             frequencies = [scaling(frequency) for frequency in frequencies]
-        self._wavelengths = mx.array([1 / frequency for frequency in frequencies])
         self._head_dim = head_dim
-        if on_cpu():
-            angles = mx.arange(positions)[:, None] * mx.array(frequencies)
-            self._cos = mx.cos(angles)
-            self._sin = mx.sin(angles)
+        self._turned = heads + kv_heads
+        self._wavelengths = mx.array([1 / frequency for frequency in frequencies])
+        self._rates = mx.array(frequencies * self._turned + [0.0] * (len(frequencies) * kv_heads))
+        self._block = -1
+        self._turns: mx.array
 
     def at(self, offset: int, count: int) -> Rotate:
-        """What turns (B, heads, count, head_dim), the first at position `offset`."""
+        """What takes (B, count, (heads + 2 kv_heads) * head_dim), queries, keys and values of the
+        positions from `offset` on, to heads, (B, heads + 2 kv_heads, count, head_dim), and turns
+        all but the values."""
         if not on_cpu():
-            return partial(
-                mx.fast.rope,
-                dims=self._head_dim,
-                traditional=False,
-                base=None,
-                scale=1.0,
-                offset=offset,
-                freqs=self._wavelengths,
-            )
-        positions = slice(offset, offset + count)
-        return partial(_rotate, cos=self._cos[positions], sin=self._sin[positions])
+            return lambda x: self._kernel(x, offset)
+        turns = self._table(offset, count)
+        return lambda x: self._heads((x.view(mx.complex64) * turns).view(mx.float32))
+
+    def _heads(self, x: mx.array) -> mx.array:
+        batch, time, _ = x.shape
+        if time == 1:
+            return x.reshape(batch, -1, 1, self._head_dim)
+        return x.reshape(batch, time, -1, self._head_dim).swapaxes(1, 2)
+
+    def _kernel(self, x: mx.array, offset: int) -> mx.array:
+        turned, values = mx.split(self._heads(x), [self._turned], axis=1)
+        turned = mx.fast.rope(
+            turned,
+            dims=self._head_dim,
+            traditional=True,
+            base=None,
+            scale=1.0,
+            offset=offset,
+            freqs=self._wavelengths,
+        )
+        return mx.concatenate([turned, values], axis=1)
+
+    def _table(self, offset: int, count: int) -> mx.array:
+        """(count, rows / 2) turns, from a table that is kept for steps of one position."""
+        if count > 1:
+            return self._turns_at(offset, count)
+        block, row = divmod(offset, self.BLOCK)
+        if block != self._block:
+            self._block, self._turns = block, self._turns_at(block * self.BLOCK, self.BLOCK)
+        return self._turns[row]
+
+    def _turns_at(self, offset: int, count: int) -> mx.array:
+        angles = mx.arange(offset, offset + count)[:, None] * self._rates
+        return mx.cos(angles) + 1j * mx.sin(angles)
 
 
-def _rotate(x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
-    a, b = mx.split(x, 2, axis=-1)
-    return mx.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+def interleave(rows: mx.array, head_dim: int) -> mx.array:
+    """The rows (or a bias) of q_proj or k_proj from Hugging Face's order."""
+    pairs = rows.reshape(-1, 2, head_dim // 2, *rows.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(rows.shape)

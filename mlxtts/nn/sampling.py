@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from mlxtts.errors import UsageError
 from mlxtts.nn import mx
 
-_gumbel = mx.vmap(lambda key, like: mx.random.gumbel(like.shape, key=key))
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -40,12 +38,18 @@ class Sampling:
                 raise UsageError(f"{name} must be {limits}")
 
 
-def sample(logits: mx.array, sampling: Sampling, keys: mx.array) -> mx.array:
-    """Indices, (B,), chosen from (B, N) logits. `keys`: (B, 2), see nn.random."""
+def noise(keys: mx.array, steps: int, size: int) -> mx.array:
+    """What `sample` draws with, (B, steps, size). `keys`: (B, 2), see nn.random."""
+    draw = mx.vmap(lambda key: mx.random.gumbel((steps, size), key=key))
+    return draw(keys)
+
+
+def sample(logits: mx.array, sampling: Sampling, noise: mx.array) -> mx.array:
+    """Indices, (B,), chosen from (B, N) logits with (B, N) of `noise`."""
     if sampling.temperature == 0:
         return mx.argmax(logits, axis=-1)
     logits = truncate(logits.astype(mx.float32) / sampling.temperature, sampling)
-    return mx.argmax(logits + _gumbel(keys, logits), axis=-1)
+    return mx.argmax(logits + noise, axis=-1)
 
 
 def truncate(logits: mx.array, sampling: Sampling) -> mx.array:

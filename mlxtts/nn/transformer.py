@@ -4,12 +4,13 @@ and gate and up, are one matrix each: fewer, larger products."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Embedding, Linear, Module, RMSNorm, mx, on_cpu
-from mlxtts.nn.rope import Llama3Scaling, Rope, Rotate
+from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu
+from mlxtts.nn.rope import Llama3Scaling, Rope, Rotate, interleave
 
 
 @dataclass(frozen=True)
@@ -34,68 +35,76 @@ class Cache:
 
     def __init__(self, shape: Shape) -> None:
         self.offset = 0
-        self._layers: list[tuple[mx.array, mx.array] | None] = [None] * shape.num_hidden_layers
+        self._layers: list[mx.array | None] = [None] * shape.num_hidden_layers
 
-    def update(self, layer: int, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
-        """Add (B, kv_heads, T, head_dim) each; returns all that are there, (B, kv_heads, S, D)."""
-        stop = self.offset + keys.shape[2]
+    def update(self, layer: int, new: mx.array) -> tuple[mx.array, mx.array]:
+        """Add keys and values, (B, 2 kv_heads, T, head_dim); returns all keys and all values that
+        are there, (B, kv_heads, S, head_dim) each."""
+        stop = self.offset + new.shape[2]
         held = self._layers[layer]
-        if held is None or stop > held[0].shape[2]:
-            held = self._grown(held, keys, stop)
-        all_keys, all_values = held
-        all_keys[:, :, self.offset : stop] = keys
-        all_values[:, :, self.offset : stop] = values
-        self._layers[layer] = all_keys, all_values
-        return all_keys[:, :, :stop], all_values[:, :, :stop]
+        if held is None or stop > held.shape[2]:
+            held = self._grown(held, new, stop)
+        held[:, :, self.offset : stop] = new
+        self._layers[layer] = held
+        kv_heads = new.shape[1] // 2
+        return held[:, :kv_heads, :stop], held[:, kv_heads:, :stop]
 
     def advance(self, count: int) -> None:
         """Say that all layers have been given `count` more positions."""
         self.offset += count
 
-    def _grown(
-        self, held: tuple[mx.array, mx.array] | None, like: mx.array, stop: int
-    ) -> tuple[mx.array, mx.array]:
+    def _grown(self, held: mx.array | None, like: mx.array, stop: int) -> mx.array:
         batch, heads, _, dim = like.shape
         room = -(-stop // self.STEP) * self.STEP - self.offset
         more = mx.zeros((batch, heads, room, dim), dtype=like.dtype)
-        if held is None:
-            return more, mx.zeros_like(more)
-        keys, values = (mx.concatenate([x[:, :, : self.offset], more], axis=2) for x in held)
-        return keys, values
+        return more if held is None else mx.concatenate([held[:, :, : self.offset], more], axis=2)
+
+
+class RMSNorm(Module):
+    """x divided by its root mean square (Zhang and Sennrich, 2019), times a weight."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = mx.ones((size,))
+        self._eps = eps
+        self._floor = mx.array(eps)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if x.shape[1] > 1 or not on_cpu():
+            return mx.fast.rms_norm(x, self.weight, self._eps)
+        # One position on a CPU: the mean of the squares is a product.
+        square = mx.addmm(self._floor, x, x.swapaxes(1, 2), alpha=1 / x.shape[-1])
+        return x * mx.rsqrt(square) * self.weight
 
 
 class Attention(Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self._heads = shape.num_attention_heads
-        self._kv_heads = shape.num_key_value_heads
-        self._head_dim = shape.head_dim
-        rows = (self._heads + 2 * self._kv_heads) * shape.head_dim
+        rows = (self._heads + 2 * shape.num_key_value_heads) * shape.head_dim
         self.qkv_proj = Linear(shape.hidden_size, rows, bias=False)
         self.o_proj = Linear(self._heads * shape.head_dim, shape.hidden_size, bias=False)
 
     def __call__(self, x: mx.array, rotate: Rotate, cache: Cache, layer: int) -> mx.array:
-        batch, time, _ = x.shape
-        heads = self.qkv_proj(x).reshape(batch, time, -1, self._head_dim).transpose(0, 2, 1, 3)
-        turned, values = mx.split(heads, [self._heads + self._kv_heads], axis=1)
-        queries, keys = mx.split(rotate(turned), [self._heads], axis=1)
-        keys, values = cache.update(layer, keys, values)
-        y = attend(queries, keys, values)
-        return self.o_proj(y.transpose(0, 2, 1, 3).reshape(batch, time, -1))
+        queries, new = mx.split(rotate(self.qkv_proj(x)), [self._heads], axis=1)
+        keys, values = cache.update(layer, new)
+        return self.o_proj(attend(queries, keys, values))
 
 
 def attend(queries: mx.array, keys: mx.array, values: mx.array) -> mx.array:
-    """Causal attention of the last T of S positions: (B, H, T, D) to (B, K, S, D), K dividing H."""
+    """Causal attention of the last T of S positions: (B, H, T, D) to (B, K, S, D), K dividing H;
+    returns (B, T, H * D)."""
     batch, heads, time, dim = queries.shape
     scale = dim**-0.5
     mask = "causal" if time > 1 else None
     if time > 1 or not on_cpu():
-        return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
+        y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
+        return y.swapaxes(1, 2).reshape(batch, time, -1)
     # One position on a CPU: the heads of a group are the rows of one product.
     groups = keys.shape[1]
     grouped = (queries * scale).reshape(batch, groups, heads // groups, dim)
     weights = mx.softmax(grouped @ keys.swapaxes(2, 3), axis=-1)
-    return (weights @ values).reshape(batch, heads, 1, dim)
+    return (weights @ values).reshape(batch, 1, -1)
 
 
 class MLP(Module):
@@ -126,7 +135,11 @@ class Transformer(Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self._rope = Rope(
-            shape.head_dim, shape.rope_theta, shape.max_position_embeddings, shape.rope_scaling
+            shape.head_dim,
+            shape.num_attention_heads,
+            shape.num_key_value_heads,
+            shape.rope_theta,
+            shape.rope_scaling,
         )
         self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size)
         self.layers: list[Any] = [Block(shape) for _ in range(shape.num_hidden_layers)]
@@ -143,15 +156,20 @@ class Transformer(Module):
         return hidden
 
 
+TURNED = re.compile(r"\.[qk]_proj\.")
 FUSED = (
     (("q_proj", "k_proj", "v_proj"), "qkv_proj"),
     (("gate_proj", "up_proj"), "gate_up_proj"),
 )
 
 
-def fuse(weights: dict[str, mx.array]) -> dict[str, mx.array]:
-    """Stack the rows of matrices that are one here. Raises ModelError if one of them is missing."""
-    fused = dict(weights)
+def fuse(weights: dict[str, mx.array], head_dim: int) -> dict[str, mx.array]:
+    """Hugging Face's tensors to this module's: rows interleaved as `Rope` wants them, matrices that
+    are one here stacked. Raises ModelError if one of these is missing."""
+    fused = {
+        name: interleave(tensor, head_dim) if TURNED.search(name) else tensor
+        for name, tensor in weights.items()
+    }
     for parts, whole in FUSED:
         for name in weights:
             head, _, leaf = name.partition(f".{parts[0]}.")

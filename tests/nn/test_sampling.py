@@ -4,7 +4,7 @@ import pytest
 from mlxtts.errors import UsageError
 from mlxtts.nn import mx
 from mlxtts.nn.random import fold, key
-from mlxtts.nn.sampling import Sampling, penalise, sample, truncate
+from mlxtts.nn.sampling import Sampling, noise, penalise, sample, truncate
 
 LOGITS = mx.array(np.log([[0.5, 0.05, 0.3, 0.15], [0.1, 0.2, 0.3, 0.4]]).astype(np.float32))
 
@@ -34,7 +34,7 @@ def test_truncation(sampling: Sampling, expected: list[list[int]]) -> None:
 
 
 def test_zero_temperature_takes_the_likeliest() -> None:
-    assert sample(LOGITS, Sampling(temperature=0), key(0)).tolist() == [0, 3]
+    assert sample(LOGITS, Sampling(temperature=0), mx.zeros((2, 4))).tolist() == [0, 3]
 
 
 def test_draws_follow_the_distribution() -> None:
@@ -42,7 +42,8 @@ def test_draws_follow_the_distribution() -> None:
         [0, 1], dtype=mx.uint32
     )
     rows = mx.broadcast_to(LOGITS[:1], (20_000, 4))
-    drawn = np.bincount(np.array(sample(rows, Sampling(temperature=0.7), keys)), minlength=4)
+    draws = noise(keys, 2, 4)[:, 1]
+    drawn = np.bincount(np.array(sample(rows, Sampling(temperature=0.7), draws)), minlength=4)
     wanted = np.array([0.5, 0.05, 0.3, 0.15]) ** (1 / 0.7)
     np.testing.assert_allclose(drawn / 20_000, wanted / wanted.sum(), atol=0.015)
 
@@ -50,9 +51,10 @@ def test_draws_follow_the_distribution() -> None:
 def test_a_row_draws_alone_what_it_draws_in_a_batch() -> None:
     keys = mx.concatenate([key(0, "a"), key(0, "b")])
     for step in range(20):
-        both = sample(LOGITS, Sampling(), fold(keys, step)).tolist()
-        alone = [sample(LOGITS[n : n + 1], Sampling(), fold(keys, step)[n : n + 1]) for n in (0, 1)]
-        assert both == [row.item() for row in alone]
+        step_keys = fold(keys, step)
+        both = noise(step_keys, 7, 4)
+        alone = [noise(step_keys[n : n + 1], 7, 4) for n in (0, 1)]
+        assert both.tolist() == mx.concatenate(alone).tolist()
 
 
 def test_penalty_falls_on_what_was_said() -> None:

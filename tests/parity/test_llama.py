@@ -33,7 +33,7 @@ ORPHEUS = weights.LLAMA_SMALL | {
 def build(config: dict[str, Any], tensors: weights.Tensors) -> Model:
     model = Model(Config.parse(config, Path("x"), Generation()))
     arrays = {name: mx.array(tensor) for name, tensor in tensors.items()}
-    loading.load(model, fuse(arrays), Path("x"))
+    loading.load(model, fuse(arrays, model.config.shape.head_dim), Path("x"))
     return model
 
 

@@ -16,7 +16,7 @@ from mlxtts.nn import Linear, Module, mx
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
 from mlxtts.nn.random import fold
-from mlxtts.nn.sampling import Sampling, penalise, sample
+from mlxtts.nn.sampling import Sampling, noise, penalise, sample
 from mlxtts.nn.transformer import Cache, Transformer, fuse
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def sanitize(weights: dict[str, mx.array], config: Config) -> dict[str, mx.array
     """Hugging Face's tensors to this model's."""
     if config.tie_word_embeddings:
         weights = {name: w for name, w in weights.items() if not name.startswith("lm_head.")}
-    return fuse(weights)
+    return fuse(weights, config.shape.head_dim)
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -88,25 +88,27 @@ class Speech:
         self._keys = keys
         self._cache = Cache(model.config.shape)
         self._tokens = mx.array([prompt])
-        self._step = 0
-        frames = model.config.generation.max_new_tokens // SLOTS + 1
-        self._said = mx.full((1, frames, SLOTS), model.config.codebook_size + 1, dtype=mx.int32)
+        self._frames = 0
+        room = model.config.generation.max_new_tokens // SLOTS + 1
+        self._said = mx.full((1, room, SLOTS), model.config.codebook_size + 1, dtype=mx.int32)
 
     def frame(self) -> tuple[mx.array, mx.array]:
-        codes = [self._code(slot) for slot in range(SLOTS)]
-        return mx.concatenate(codes), codes[0][0] == self._model.config.codebook_size
+        size = self._model.config.codebook_size
+        draws = noise(fold(self._keys, self._frames), SLOTS, size + 1)
+        codes = mx.stack([self._code(slot, draws[:, slot]) for slot in range(SLOTS)], axis=-1)
+        if self._sampling.repetition_penalty != 1:
+            self._said[:, self._frames % self._said.shape[1]] = codes
+        self._frames += 1
+        return codes[0], codes[0, 0] == size
 
-    def _code(self, slot: int) -> mx.array:
+    def _code(self, slot: int, draws: mx.array) -> mx.array:
         """The code at the next slot, (1,)."""
         config = self._model.config
         hidden = self._model.model(self._tokens, self._cache)[:, -1]
         logits = self._model.logits(hidden, slot)
-        frame = self._step // SLOTS % self._said.shape[1]
         if self._sampling.repetition_penalty != 1:
             logits = penalise(logits, self._said[..., slot], self._sampling.repetition_penalty)
-        code = sample(logits, self._sampling, fold(self._keys, self._step))
-        self._said[:, frame, slot] = code
-        self._step += 1
+        code = sample(logits, self._sampling, draws[:, : logits.shape[1]])
         token = config.audio_token_offset + slot * config.codebook_size + code
         self._tokens = token[:, None]
         return code

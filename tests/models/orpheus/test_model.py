@@ -26,7 +26,7 @@ def build(**changes: object) -> Model:
     tensors = {name: mx.array(t) for name, t in weights.llama(weights.LLAMA_SMALL).items()}
     if not config.tie_word_embeddings:
         tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
-    loading.load(model, fuse(tensors), Path("x"))
+    loading.load(model, fuse(tensors, config.shape.head_dim), Path("x"))
     return model
 
 
