@@ -3,17 +3,28 @@
 The Linux build of MLX on PyPI is linked with the reference BLAS. A system OpenBLAS that is loaded
 before MLX, with its symbols global, takes that one's place and makes products 20 to 40 times
 faster. MLXTTS_BLAS names another library to load, or `none`.
+
+OpenBLAS chooses its kernels by the processor's model, and for one that is newer than itself it may
+take those of 2004. They are therefore chosen here, by what the processor can do, unless
+OPENBLAS_CORETYPE does.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
+from pathlib import Path
 
 from mlxtts.errors import UsageError
 
 NAMES = ("libopenblas.so.0", "libopenblas.so")
+KERNELS = {
+    "SkylakeX": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    "Haswell": {"avx2", "fma"},
+}
+"""Names of OpenBLAS's kernels, the fastest first, and the instructions that they need."""
 
 
 def preload() -> str | None:
@@ -24,6 +35,8 @@ def preload() -> str | None:
     wanted = os.environ.get("MLXTTS_BLAS", "")
     if wanted == "none" or not sys.platform.startswith("linux") or "mlx.core" in sys.modules:
         return None
+    if kernels := _kernels(Path("/proc/cpuinfo")):
+        os.environ.setdefault("OPENBLAS_CORETYPE", kernels)
     for name in [wanted] if wanted else NAMES:
         try:
             ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
@@ -33,3 +46,10 @@ def preload() -> str | None:
         else:
             return name
     return None
+
+
+def _kernels(cpuinfo: Path) -> str | None:
+    """The best of KERNELS for this machine; None where none is known."""
+    flags = re.search(r"^flags\s*:(.*)", cpuinfo.read_text() if cpuinfo.exists() else "", re.M)
+    able = set(flags[1].split()) if flags else set()
+    return next((name for name, needed in KERNELS.items() if needed <= able), None)
