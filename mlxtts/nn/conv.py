@@ -21,7 +21,7 @@ def depthwise(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) 
         return mx.conv1d(x, kernel, dilation=dilation, groups=x.shape[-1]) + bias
     length = x.shape[1] - (len(weight) - 1) * dilation
     y = bias
-    for k, row in enumerate(weight):
+    for k, row in enumerate(mx.split(weight, len(weight))):
         y = y + x[:, k * dilation : k * dilation + length] * row
     return y
 

@@ -16,12 +16,13 @@ class Snake(Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.alpha = mx.ones((channels,))
+        self._derived: tuple[mx.array, mx.array] | None = None
 
     def __call__(self, x: mx.array) -> mx.array:
-        scale = 1 / (self.alpha + 1e-9)
-        return x + scale * (
-            _sin2(x * (self.alpha / math.pi)) if on_cpu() else mx.square(mx.sin(self.alpha * x))
-        )
+        if self._derived is None:  # weights are loaded before anything is computed
+            self._derived = self.alpha / math.pi, 1 / (self.alpha + 1e-9)
+        turns, scale = self._derived
+        return x + scale * (_sin2(x * turns) if on_cpu() else mx.square(mx.sin(x * self.alpha)))
 
 
 def _sin2(turns: mx.array) -> mx.array:

@@ -28,7 +28,7 @@ def main() -> None:
                 actions[blas, stage] = lambda line=line, blas=blas: seconds(
                     lambda: shell(f"{line} > /dev/null", MLXTTS_BLAS=blas)
                 )
-        found = in_turn(actions, 5)
+        found = in_turn(actions, 3)
     print(f"{length:.1f} s of speech")
     rows = [
         [blas_name(blas), *(f"{length / found[blas, s]:.2f}" for s in ("tokens", "decode", "both"))]
