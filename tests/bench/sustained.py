@@ -11,11 +11,14 @@ import soundfile
 
 from tests.bench.common import TEXT, blas_choices, blas_name, in_turn, seconds, shell, table
 
+LINES = 5
+ROUNDS = 3
+
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         text, tokens, wav = (Path(folder) / name for name in ("text", "tokens", "x.wav"))
-        text.write_text(TEXT)
+        text.write_text("".join(TEXT.splitlines(keepends=True)[:LINES]))
         shell(f"mlxtts-tokens < {text} > {tokens}; mlxtts-decode {tokens} | mlxtts-wav -o {wav}")
         length = soundfile.info(wav).duration
         actions = {}
@@ -28,7 +31,7 @@ def main() -> None:
                 actions[blas, stage] = lambda line=line, blas=blas: seconds(
                     lambda: shell(f"{line} > /dev/null", MLXTTS_BLAS=blas)
                 )
-        found = in_turn(actions, 3)
+        found = in_turn(actions, ROUNDS)
     print(f"{length:.1f} s of speech")
     rows = [
         [blas_name(blas), *(f"{length / found[blas, s]:.2f}" for s in ("tokens", "decode", "both"))]
