@@ -1,0 +1,151 @@
+"""Teacher audio: every line of the text, read by flite on all cores, in shards that can be used as
+they come.
+
+WORK/speech/00017.audio.npy   int16 (views, samples), 24 kHz; each utterance padded to whole codec
+                              frames (2048 samples). Two views are two realisations of the same
+                              speech that differ in their noise alone.
+WORK/speech/00017.phones.npy  int8, one phone (index in flite.PHONES) for each 512 samples
+WORK/speech/00017.json        the manifest: [start sample, samples, voice, text] for each utterance
+
+A shard is there when its manifest is; ``--resume`` makes only the missing ones.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from . import text as text_step
+from .flite import PHONES, RATE, VOICES, Flite
+from .log import say
+
+SAMPLE_RATE = 24000
+FRAME = 2048  # samples of one frame of seven codes
+HOP = 512  # samples of one code of the finest level
+GAIN = {"slt": 0.9, "rms": 1.3}  # fixed, so that no utterance's level depends on its own peak
+BEFORE, AFTER = 0.04, 0.10  # seconds kept around the speech
+LONGEST = 14.0  # seconds
+
+_flite = None
+
+
+def teacher(flite, text, voice, seeds=(1,)):
+    """Audio float32 (len(seeds), samples at 24 kHz, whole frames) and phones int8 (samples / 512);
+    None if unusable.
+    """
+    takes = [flite.speak(text, voice, seed) for seed in seeds]
+    phones = takes[0][1]
+    spoken = [i for i, (name, _) in enumerate(phones) if name != "pau"]
+    if not spoken:
+        return None
+    begin = max(0.0, (phones[spoken[0] - 1][1] if spoken[0] else 0.0) - BEFORE)
+    end = phones[spoken[-1]][1] + AFTER
+    if not 0.1 < end - begin < LONGEST:
+        return None
+    cut = slice(int(begin * RATE), int(end * RATE))
+    audio = np.stack(
+        [soxr.resample(x[cut] / 32768 * GAIN[voice], RATE, SAMPLE_RATE) for x, _ in takes]
+    )
+    audio = np.pad(audio, ((0, 0), (0, -audio.shape[1] % FRAME)))
+    return np.clip(audio, -1, 1).astype(np.float32), label(phones, begin, audio.shape[1])
+
+
+def label(phones, begin, samples):
+    """The phone at the middle of each 512 samples (int8), silence past the end."""
+    middle = begin + (np.arange(samples // HOP) + 0.5) * HOP / SAMPLE_RATE
+    index = np.searchsorted([end for _, end in phones], middle)
+    names = [PHONES.index(name) if name in PHONES else 0 for name, _ in phones] + [0]
+    return np.array(names, np.int8)[np.minimum(index, len(phones))]
+
+
+def voice_of(number):
+    """The voice that reads line ``number`` of the text: they take turns in a scrambled order."""
+    return VOICES[(number * 2654435761 >> 7) % len(VOICES)]
+
+
+def _start():
+    global _flite
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _flite = Flite()
+
+
+def _shard(job):
+    """Make one shard; returns (seconds of audio, utterances)."""
+    folder, shard, first, lines, views = job
+    audio, phones, manifest, position = [], [], [], 0
+    for number, line in enumerate(lines, first):
+        voice = voice_of(number)
+        made = teacher(_flite, line, voice, [2 * number + 1 + k for k in range(views)])
+        if made is None:
+            continue
+        audio.append((made[0] * 32767).astype(np.int16))
+        phones.append(made[1])
+        manifest.append([position, audio[-1].shape[1], voice, line])
+        position += audio[-1].shape[1]
+    if not manifest:
+        return 0.0, 0
+    base = Path(folder) / f"{shard:05d}"
+    np.save(f"{base}.audio.npy", np.concatenate(audio, 1))
+    np.save(f"{base}.phones.npy", np.concatenate(phones))
+    temporary = Path(f"{base}.json.tmp")
+    temporary.write_text(json.dumps(manifest), encoding="utf8")
+    temporary.replace(f"{base}.json")
+    return position / SAMPLE_RATE, len(manifest)
+
+
+def shards(work):
+    """Numbers of the shards that are complete, in order."""
+    return sorted(int(path.stem) for path in (Path(work) / "speech").glob("[0-9]*.json"))
+
+
+def read_manifest(work, number):
+    """[[start sample, samples, voice, text]] of a shard."""
+    path = Path(work) / "speech" / f"{number:05d}.json"
+    return json.loads(path.read_text(encoding="utf8"))
+
+
+def read_shard(work, number):
+    """(audio int16 (views, samples) as a memory map, phones int8, manifest) of a shard."""
+    base, manifest = Path(work) / "speech" / f"{number:05d}", read_manifest(work, number)
+    return np.load(f"{base}.audio.npy", mmap_mode="r"), np.load(f"{base}.phones.npy"), manifest
+
+
+def add_arguments(parser):
+    """Options of the ``teacher`` step."""
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--shard", type=int, default=125, help="lines a shard")
+    parser.add_argument(
+        "--twice", type=int, default=200, help="so many shards get two views, for the codec"
+    )
+    parser.add_argument("--limit", type=float, default=1e9, help="stop after so many seconds")
+
+
+def run(args):
+    """Write the shards of WORK/text.txt.gz into WORK/speech."""
+    lines = text_step.read(Path(args.work) / "text.txt.gz")
+    folder = Path(args.work) / "speech"
+    folder.mkdir(parents=True, exist_ok=True)
+    have = set(shards(args.work)) if args.resume else set()
+    starts = range(0, len(lines), args.shard)
+    jobs = [
+        (str(folder), k, first, lines[first : first + args.shard], 2 if k < args.twice else 1)
+        for k, first in enumerate(starts)
+        if k not in have
+    ]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the pool ends with us
+    begin, seconds, count = time.time(), 0.0, 0
+    with multiprocessing.get_context("fork").Pool(args.cores, initializer=_start) as pool:
+        for done, (length, utterances) in enumerate(pool.imap_unordered(_shard, jobs), 1):
+            seconds, count = seconds + length, count + utterances
+            if done % 50 == 0:
+                say(f"teacher: {done}/{len(jobs)} shards, {seconds / 3600:.1f} h")
+            if time.time() - begin > args.limit:
+                break
+        pool.terminate()
+    say(f"teacher: {count} utterances, {seconds / 3600:.1f} h, in {time.time() - begin:.0f} s")

@@ -1,0 +1,361 @@
+"""The training of the starter voice, on a few seconds of speech: every step runs, resumes, and
+means what it says.
+"""
+
+import gzip
+import json
+import shutil
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from mlxtts.nn import mx
+from mlxtts.nn.transformer import Cache
+from mlxtts.voices.starter.training import (
+    __main__,
+    chain,
+    codec,
+    codec_train,
+    flite,
+    kernels,
+    lm,
+    lm_data,
+    lm_train,
+    teacher,
+)
+
+torch.set_num_threads(1)  # what is computed here is too small for more
+
+SMALL_CODEC = codec.CONFIG | {"encoder_dim": 4, "decoder_dim": 32}
+SMALL_LM = lm.CONFIG | {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "head_dim": 8,
+}
+LINES = [
+    "hello world.",
+    "is the small lamp on?",
+    "seven red boats",
+    "no.",
+    "a b c",
+    "we wait for the last train home.",
+]
+
+
+def call(*argv):
+    """Run a step of the command line."""
+    return __main__.main([str(word) for word in argv])
+
+
+@pytest.fixture(scope="module")
+def speaker():
+    try:
+        return flite.Flite()
+    except OSError as error:
+        pytest.skip(f"flite's libraries are missing: {error}")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory, speaker):
+    """A folder with a little text and the teacher's audio of it."""
+    folder = tmp_path_factory.mktemp("work")
+    with gzip.open(folder / "text.txt.gz", "wt") as file:
+        file.write("\n".join(LINES * 3) + "\n")
+    call("teacher", "--work", folder, "--shard", 6, "--twice", 2, "--cores", 2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(work):
+    """The same folder after a few steps of the codec (both stages), its codes, and a few steps of
+    the model.
+    """
+    small = {
+        "work": str(work),
+        "steps": 2,
+        "hours": 0.01,
+        "first": 1,
+        "batch": 2,
+        "segment": 8192,
+        "config": SMALL_CODEC,
+    }
+    small |= {"device": "cpu", "judge_batch": 1, "judge_segment": 4096}
+    codec_train.run(codec_train.defaults(**small, name="joint"))
+    codec_train.run(codec_train.defaults(**small, name="codec", stage="decoder", start="joint"))
+    call("encode", "--work", work, "--device", "cpu", "--chunk", 40)
+    lm_train.run(
+        lm_train.defaults(
+            work=str(work), steps=2, tokens=600, kinds=2, config=SMALL_LM, device="cpu"
+        )
+    )
+    return work
+
+
+# text
+
+
+# teacher
+
+
+def test_flite_repeats_itself_and_a_seed_changes_only_the_noise(speaker):
+    first, phones = speaker.speak("she sells sea shells.", "slt", seed=1)
+    again, _ = speaker.speak("she sells sea shells.", "slt", seed=1)
+    other, other_phones = speaker.speak("she sells sea shells.", "slt", seed=2)
+    assert (first == again).all()
+    assert phones == other_phones
+    assert len(first) == len(other)
+    difference = (first.astype(float) - other).std() / first.std()
+    assert 0.01 < difference < 0.5
+    assert {name for name, _ in phones} <= set(flite.PHONES)
+
+
+def test_teacher_audio_is_whole_frames_with_a_phone_for_every_code(speaker):
+    audio, phones = teacher.teacher(speaker, "hello world.", "rms", seeds=(1, 2))
+    assert audio.shape[0] == 2
+    assert audio.shape[1] % teacher.FRAME == 0
+    assert len(phones) == audio.shape[1] // teacher.HOP
+    assert {"hh", "w", "er", "d"} <= {flite.PHONES[p] for p in phones}
+    quiet = flite.PHONES.index("pau")
+    assert phones[0] == phones[-1] == quiet
+    assert teacher.teacher(speaker, ".", "slt") is None
+
+
+def test_a_manifest_describes_its_shard_and_resume_leaves_it_alone(work):
+    assert teacher.shards(work) == [0, 1, 2]
+    audio, phones, manifest = teacher.read_shard(work, 2)
+    assert len(audio) == 1
+    assert len(teacher.read_shard(work, 1)[0]) == 2
+    assert [line for _, _, _, line in manifest] == LINES
+    assert (
+        sum(samples for _, samples, _, _ in manifest) == audio.shape[1] == len(phones) * teacher.HOP
+    )
+    before = (work / "speech" / "00000.json").stat().st_mtime_ns
+    call("teacher", "--work", work, "--shard", 6, "--cores", 1, "--resume")
+    assert (work / "speech" / "00000.json").stat().st_mtime_ns == before
+
+
+# codec
+
+
+def test_the_fused_forward_is_snacs_own():
+    torch.manual_seed(0)
+    model = codec.build(SMALL_CODEC | {"noise": False})
+    x = torch.randn(2, 1, 8192) * 0.1
+    z = model.encoder(x)
+    torch.testing.assert_close(codec.forward(model.encoder, x), z, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        codec.forward(model.decoder, z), model.decoder(z), rtol=1e-4, atol=1e-5
+    )
+
+
+if kernels.FUSED:  # on a GPU, or with TRITON_INTERPRET=1
+
+    @pytest.mark.parametrize("dilation", [1, 3, 9])
+    def test_kernels_agree_with_plain_torch_in_double_precision(dilation):
+        torch.manual_seed(0)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        shapes = [(2, 3, 150), (1, 3, 1), (3, 1, 7), (3,), (1, 3, 1), (3,)]
+        inputs = [
+            torch.randn(s, device=device) * 0.3 + (1.0 if s == (1, 3, 1) else 0.0) for s in shapes
+        ]
+        fused = [t.clone().requires_grad_() for t in inputs]
+        exact = [t.double().requires_grad_() for t in inputs]
+        out, expected = kernels.unit(*fused, dilation), kernels.unit_plain(*exact, dilation)
+        weights = [torch.randn_like(t) for t in out]
+        sum((a * w).sum() for a, w in zip(out, weights, strict=True)).backward()
+        sum((a * w).sum() for a, w in zip(expected, weights, strict=True)).backward()
+        for got, want in [
+            *zip(out, expected, strict=True),
+            *((a.grad, b.grad) for a, b in zip(fused, exact, strict=True)),
+        ]:
+            assert (got.double() - want).norm() <= 1e-5 * want.norm()
+
+
+def test_a_saved_codec_gives_the_codes_that_it_was_trained_with(tmp_path):
+    torch.manual_seed(0)
+    model = codec.build(SMALL_CODEC)
+    for (
+        quantizer
+    ) in model.quantizer.quantizers:  # training leaves any length; what is saved has length 1
+        quantizer.codebook.weight.data *= torch.rand(len(quantizer.codebook.weight), 1) + 0.5
+    x = torch.randn(1, 1, 5 * codec.FRAME) * 0.1
+    codec.save(codec.folded_state(model), SMALL_CODEC, tmp_path)
+    loaded = codec.load(tmp_path)
+    frames = codec.encode(model, x)
+    assert frames.shape == (1, 5, codec.SLOTS)
+    again = codec.interleave(loaded.encode(x))
+    assert (frames == again).float().mean() > 0.9  # half precision may tip a few
+    lengths = loaded.quantizer.quantizers[0].codebook.weight.norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones_like(lengths), rtol=1e-3, atol=1e-3)
+    assert codec.decode(loaded, frames).shape == (1, x.shape[2])
+
+
+def test_frames_and_streams_are_each_others_inverse():
+    frames = torch.arange(2 * 3 * 7).view(2, 3, 7)
+    streams = codec.deinterleave(frames)
+    assert [s.shape[1] for s in streams] == [3, 6, 12]
+    assert (codec.interleave(streams) == frames).all()
+
+
+def test_encoding_a_shard_is_encoding_each_utterance_alone(trained):
+    audio, _, manifest = teacher.read_shard(trained, 0)
+    codes = np.load(trained / "codes" / "00000.npy")
+    model = codec.load(trained / "codec")
+    start, samples, _, _ = manifest[1]
+    wave = torch.from_numpy(audio[0, start : start + samples].astype(np.float32) / 32768)
+    alone = codec.encode(model, wave[None, None])[0].numpy()
+    there = codes[start // codec.FRAME : (start + samples) // codec.FRAME]
+    assert len(codes) == audio.shape[1] // codec.FRAME
+    # biases make the encoder's edges differ from silence a little; inside nothing may differ
+    assert (alone[3:-3] == there[3:-3]).all()
+
+
+def test_codec_training_moves_the_right_parts_and_resumes(trained, capsys):
+    joint, final = (
+        codec.load(trained / "joint").state_dict(),
+        codec.load(trained / "codec").state_dict(),
+    )
+    changed = {name.split(".")[0] for name in joint if not torch.equal(joint[name], final[name])}
+    assert changed == {"decoder"}
+    options = {
+        "work": str(trained),
+        "name": "joint",
+        "steps": 3,
+        "hours": 0.01,
+        "first": 1,
+        "batch": 2,
+        "segment": 8192,
+    }
+    codec_train.run(codec_train.defaults(**options, config=SMALL_CODEC, device="cpu", resume=True))
+    assert "going on from step 2" in capsys.readouterr().err
+
+
+# language model
+
+
+def test_slot_losses_are_those_of_the_restricted_softmax():
+    torch.manual_seed(0)
+    model = lm.Llama(SMALL_LM)
+    frames = torch.randint(0, lm.CODES, (3, lm.SLOTS))
+    begin = lm.prompt("slt", "hi.")
+    ids = begin + [lm.FIRST_AUDIO + lm.CODES * s + int(c) for f in frames for s, c in enumerate(f)]
+    codes = torch.zeros(1, 5, lm.SLOTS, dtype=torch.long)
+    codes[0, :3] = frames
+    tokens = torch.tensor([ids + [lm.PAD] * 9])
+    rest, start = model.slot_losses(
+        tokens, torch.tensor([len(begin) - 1]), torch.tensor([3]), codes
+    )
+    logits = model(torch.tensor([ids]))[0] @ model.embed_tokens.weight.T
+    for turn in range(3 * lm.SLOTS + 1):
+        slot = turn % lm.SLOTS
+        allowed = list(
+            range(lm.FIRST_AUDIO + lm.CODES * slot, lm.FIRST_AUDIO + lm.CODES * (slot + 1))
+        )
+        allowed += [lm.END_OF_AUDIO] if slot == 0 else []
+        row = logits[len(begin) - 1 + turn][allowed].log_softmax(0)
+        target = int(frames.flatten()[turn]) if turn < 21 else lm.CODES
+        found = start[0, turn // 7] if slot == 0 else rest[0, turn // 7, slot]
+        torch.testing.assert_close(found, -row[target], rtol=1e-4, atol=1e-4)
+    assert not start[0, 4:].any()
+    assert not rest[0, 3:].any()
+
+
+def test_batches_hold_prompt_then_codes(trained):
+    data = lm_data.Sequences(str(trained), "codes", torch.device("cpu"))
+    batch = data.gather(
+        torch.tensor([4, 1]), int(data.length[[4, 1]].max()), int(data.frames[[4, 1]].max())
+    )
+    for row, number in enumerate([4, 1]):
+        _, _, manifest = teacher.read_shard(trained, 0)
+        start, samples, voice, line = manifest[number]
+        frames = np.load(trained / "codes" / "00000.npy")[
+            start // codec.FRAME : (start + samples) // codec.FRAME
+        ]
+        ids = (
+            lm.prompt(voice, line)
+            + (frames + lm.FIRST_AUDIO + lm.CODES * np.arange(7)).flatten().tolist()
+        )
+        assert batch.tokens[row, : len(ids)].tolist() == ids
+        assert not batch.tokens[row, len(ids) :].any()
+        assert batch.codes[row, : len(frames)].tolist() == frames.tolist()
+        assert int(batch.frames[row]) == len(frames)
+    assert len(data.frames) == 3 * len(LINES)
+    kinds, edges = data.widths(2)
+    plan = data.plan(np.random.default_rng(0), kinds, edges, [2] * len(kinds))
+    assert plan
+    assert all(data.length[rows].max() <= kinds[kind][0] for kind, rows in plan)
+
+
+def test_corruption_stays_within_the_slot():
+    data = types.SimpleNamespace(device=torch.device("cpu"))
+    data.prompt_length_there, data.frames_there = torch.tensor([4]), torch.tensor([30])
+    data.frame_start = data.prompt_start = torch.tensor([0])
+    data.codes, data.prompts = torch.zeros(30, 7, dtype=torch.int16), torch.tensor([1, 5, 2, 3])
+    batch = lm_data.Sequences.gather(data, torch.tensor([0]), 4 + 210, 30, corrupt=0.5)
+    slots = (batch.tokens[0, 4:] - lm.FIRST_AUDIO).view(30, 7)
+    assert (slots // lm.CODES == torch.arange(7)).all()
+    assert 0.3 < (slots % lm.CODES != 0).float().mean() < 0.7
+    assert not batch.codes.any()
+
+
+def test_the_model_learns_and_resumes(trained, capsys):
+    options = {
+        "work": str(trained),
+        "tokens": 600,
+        "kinds": 2,
+        "config": SMALL_LM,
+        "device": "cpu",
+        "lr": 1e-2,
+    }
+    trainer = lm_train.Trainer(lm_train.defaults(**options, steps=32, resume=True))
+    assert "going on from step 2" in capsys.readouterr().err
+    before = trainer.validate()[0]
+    trainer.args.average, trainer.done = 0.5, 0.0
+    trainer.run()
+    assert trainer.validate()[0] < before - 0.05
+
+
+# export and evaluation
+
+
+@pytest.fixture(scope="module")
+def voice(trained):
+    """The folder of the exported voice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lm, "CONFIG", SMALL_LM)
+        call("export", "--work", trained)
+    return trained / "voice"
+
+
+def test_mlxtts_speaks_the_exported_voice_as_it_was_trained(trained, voice):
+    model = chain.Voice(voice).engine._model
+    for name, line in (("slt", "hello; world!"), ("rms", "don't - stop")):
+        assert model.prompt(f"{line.upper()} 7", name) == lm.prompt(name, line + " ")
+    ids = lm.prompt("slt", "hello.")
+    mine = lm.Llama(SMALL_LM)
+    mine.load_state_dict(torch.load(trained / "lm" / "model.pt", weights_only=True))
+    with torch.no_grad():
+        expected = mine(torch.tensor([ids]))[0].numpy()
+    found = np.array(model.model(mx.array([ids]), Cache(model.config.shape))[0])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_evaluation_prints_a_table(trained, voice, capsys):
+    small = ["--heard", 1, "--timed", 2, "--voices", "slt", "--cores", 1]
+    call("evaluate", "--work", trained, *small)
+    printed = capsys.readouterr().out
+    assert "| whole chain | " in printed
+    assert "2 utterances: " in printed
+    figures = json.loads((trained / "evaluation.json").read_text())
+    assert figures["codec alone"]["rates"]["slt"][0] > figures["teacher"]["rates"]["slt"][0]
+
+
+def test_encode_part_of_the_shards_only(trained):
+    shutil.rmtree(trained / "codes")
+    call("encode", "--work", trained, "--device", "cpu", "--chunk", 40, "--part", "1/3")
+    assert [p.stem for p in (trained / "codes").iterdir()] == ["00001"]
+    call("encode", "--work", trained, "--device", "cpu", "--chunk", 64, "--resume")
+    assert len(list((trained / "codes").iterdir())) == len(teacher.shards(trained)) == 3

@@ -1,0 +1,92 @@
+"""What the starter voice is trained from and how it is measured; the training itself is tested in
+tests/parity, as it needs torch."""
+
+import numpy as np
+import pytest
+
+from mlxtts.voices.starter.training import (
+    chain,
+    evaluate,
+    listen,
+    measures,
+    phrases,
+    teacher,
+    text,
+)
+
+
+def test_normalise_writes_numbers_out_and_keeps_to_the_alphabet():
+    assert (
+        text.normalise("It's 21 o\u2019clock \u2014 \u201cGO\u201d (now) & then, 5%!")
+        == "it's twenty-one o'clock go now and then, five percent!"
+    )
+    assert set(text.normalise("Ünïcode\t№ 7 \u2014 ok?")) <= set(text.CHARACTERS)
+
+
+def test_held_out_lines_are_a_thousand_different_ones_in_the_alphabet():
+    lines = text.held_out()
+    assert len(set(lines)) == len(lines) == 1000
+    assert all(text.normalise(line) == line for line in lines)
+
+
+def test_the_maker_never_makes_an_excluded_line(tmp_path):
+    (tmp_path / "quotes").write_text(
+        "Small boats sail home.\n%\nBig ships stay out there.\n%\nNobody knows why.\n"
+    )
+    (tmp_path / "words").write_text("boat\nship\nsail\nCamel's\nnot a word\n")
+    excluded = ["small boats sail home.", "nobody knows why"]
+    made = text.make(200, tmp_path, tmp_path / "none", tmp_path / "words", exclude=excluded)
+    assert len(made) == len(set(made)) == 200
+    assert not {text.normalise(line) for line in excluded} & set(made)
+    assert any("big ships stay" in line for line in made)
+    assert any("camel's" in line for line in made)
+    assert made == text.make(200, tmp_path, tmp_path / "none", tmp_path / "words", exclude=excluded)
+
+
+def test_a_dealer_deals_every_word_before_it_repeats_one():
+    deal = phrases.dealer(list("abcdef"), seed=3)
+    for _ in range(3):
+        assert sorted(deal() for _ in range(6)) == list("abcdef")
+
+
+def test_error_rates_count_edits():
+    assert listen.edits("kitten", "sitting") == 3
+    assert listen.edits("", "abc") == 3
+    characters, words = listen.error_rates(["Hello, world!", "yes-no"], ["hello word", "yes no"])
+    assert characters == pytest.approx(1 / 17)
+    assert words == pytest.approx(1 / 4)
+
+
+def test_distances_see_what_differs_and_not_how_long_it_takes():
+    time = np.arange(24000) / 24000
+    tone = 0.3 * np.sin(2 * np.pi * 150 * time) * (time > 0.2) + 0.1 * np.sin(
+        2 * np.pi * 1500 * time
+    ) * (time > 0.6)
+    same = measures.compare(tone, tone)
+    assert same == {"spectrum": 0, "pitch": 0, "voicing": 0}
+    longer = np.concatenate([np.zeros(4800), tone])
+    assert measures.compare(tone, longer)["spectrum"] < 1.0
+    higher = 0.3 * np.sin(2 * np.pi * 159 * time) * (time > 0.2)
+    assert measures.compare(tone, higher)["pitch"] == pytest.approx(100, abs=40)
+    assert measures.steps(np.array([0.0, 0.1, -0.8, 0.8])) == pytest.approx(2.0)
+
+
+def test_durations_tell_short_long_and_cut():
+    references = [np.zeros(20 * teacher.FRAME)] * 4
+    spoken = [
+        chain.Spoken(None, frames, end, 0, 0)
+        for frames, end in ((20, "stop"), (14, "stop"), (27, "stop"), (21, "length"))
+    ]
+    assert evaluate.durations(spoken, references) == {
+        "spoken": 4,
+        "median": pytest.approx(1.025),
+        "short": 1,
+        "long": 1,
+        "cut": 1,
+    }
+
+
+def test_short_words_may_differ_by_a_frame_or_two():
+    spoken = [chain.Spoken(None, 7, "stop", 0, 0)]
+    found = evaluate.durations(spoken, [np.zeros(5 * teacher.FRAME)])
+    assert (found["short"], found["long"]) == (0, 0)
