@@ -144,6 +144,7 @@ def test_a_deadly_signal_kills_and_leaves_no_file(
         stderr=subprocess.PIPE,
         cwd=tmp_path,
         env=environment(),
+        preexec_fn=lambda: signal.signal(signum, signal.SIG_DFL),  # nohup may have begun the tests
     ) as process:
         assert process.stdin
         assert process.stderr
