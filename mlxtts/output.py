@@ -8,10 +8,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import signal
 import stat
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from mlxtts.errors import subject
@@ -19,7 +18,7 @@ from mlxtts.errors import subject
 DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _unfinished: set[Path] = set()
-"""Temporary files, also of an Output that a signal kept from being entered."""
+"""Temporary files that are there or about to be."""
 
 
 class Output:
@@ -67,23 +66,10 @@ def create(path: Path) -> Output:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not stat.S_ISREG(mode):
                 return Output(os.open(path, os.O_WRONLY), str(path))
-        with _undisturbed():
-            fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            _unfinished.add(Path(temporary))
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(fd, 0o666 & ~mask)
-        return Output(fd, str(path), (Path(temporary), path))
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Deadly signals wait until this is over."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, DEADLY)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        _unfinished.add(temporary)  # before it is there: a signal may come at any time
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        return Output(fd, str(path), (temporary, path))
 
 
 def discard_unfinished() -> None:
