@@ -1,4 +1,4 @@
-"""The loop around a model: requests in, token records out, a frame a step.
+"""The loop around a model: requests in, token records out, a frame of all rows a step.
 
 It computes one frame ahead: while a frame is read, the next is under way. It knows no model by
 name, takes no locks, and must be used by the one thread that loaded the model.
@@ -6,111 +6,135 @@ name, takes no locks, and must be used by the one thread that loaded the model.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mlxtts.engine.request import Request
-from mlxtts.models import Config, Model
+from mlxtts.engine.scheduler import Job, Scheduler
+from mlxtts.models import Config, Model, Prompt
 from mlxtts.nn import mx
 from mlxtts.nn.random import key
-from mlxtts.wire.tokens import Begin, Codes, End, Record
+from mlxtts.wire.tokens import End, Record
+
+READING = 512  # tokens of prompts read in a step, while others are spoken
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame under way: of each row whose it is and which segment's, the codes, and whether there
+    are none."""
+
+    rows: list[tuple[Job, int]]
+    codes: mx.array
+    ended: mx.array
 
 
 class Engine:
-    """Speaks requests in the order in which they were added."""
+    """Speaks as many as `width` requests at a time."""
 
-    def __init__(self, model: Model, config: Config) -> None:
+    def __init__(self, model: Model, config: Config, width: int = 1) -> None:
         self._model = model
         self._config = config
-        self._waiting: deque[Request] = deque()
-        self._row: _Row | None = None
+        self._batch = model.batch()
+        self._scheduler = Scheduler(width)
+        self._prompts: dict[Job, Prompt] = {}
+        self._ahead: Frame | None = None
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do until the next `add`."""
-        return self._row is None and not self._waiting
+        return self._scheduler.idle
+
+    @property
+    def room(self) -> int:
+        """How many more requests can be spoken at once with those that have been added."""
+        s = self._scheduler
+        return s.width - len(s.waiting) - len(s.preparing) - len(s.rows)
 
     def add(self, request: Request) -> None:
         """Queue an utterance. Its id must not be one that is still being spoken."""
-        self._waiting.append(request)
+        self._scheduler.waiting.append(Job(request, self._config.segment_pause))
 
     def cancel(self, id: str) -> list[Record]:
         """Give an utterance up; the records that this makes due."""
-        self._waiting = deque(request for request in self._waiting if request.id != id)
-        if self._row and self._row.request.id == id:
-            self._row = None
+        waiting = self._scheduler.waiting
+        for job in [job for job in waiting if job.request.id == id]:
+            waiting.remove(job)
+        if begun := self._scheduler.find(id):
+            self._drop(begun)
             return [End(id, "cancel")]
         return []
 
     def step(self) -> list[Record]:
         """Work for about one frame; the records that are due."""
-        if self._row is None:
-            if not self._waiting:
-                return []
-            self._row = _Row(self._waiting.popleft(), self._model, self._config)
-            return [self._row.begin()]
-        records = self._row.step()
-        if records and isinstance(records[-1], End):
-            self._row = None
-        return records
+        records: list[Record] = []
+        while job := self._scheduler.admit():
+            job.next_segment()
+            self._prepare(job)
+            records.append(job.begin())
+        self._read()
+        ahead, self._ahead = self._ahead, self._launch()
+        return records + (self._settle(ahead) if ahead else [])
 
     def run(self) -> Iterator[Record]:
         """Step until idle."""
         while not self.idle:
             yield from self.step()
 
+    def _read(self) -> None:
+        """Read prompts, so many that who is being spoken need not wait long, and let them join."""
+        scheduler = self._scheduler
+        budget = READING
+        while scheduler.preparing and (budget or not scheduler.rows):
+            prompt = self._prompts[scheduler.preparing[0]]
+            tokens = min(prompt.left, budget or READING)
+            self._batch.read(prompt, tokens)
+            budget -= min(tokens, budget)
+            if not prompt.left:
+                self._batch.join(self._prompts.pop(scheduler.join()))
 
-class _Row:
-    """A request being spoken, segment by segment."""
+    def _launch(self) -> Frame | None:
+        if not self._scheduler.rows:
+            return None
+        codes, ended = self._batch.frame()
+        mx.async_eval(codes, ended)
+        return Frame([(job, job.segment) for job in self._scheduler.rows], codes, ended)
 
-    def __init__(self, request: Request, model: Model, config: Config) -> None:
-        self.request = request
-        self._model = model
-        self._config = config
-        self._segments = enumerate(request.segments)
-        self._cut = False
-        self._text: str | None = None
-        self._ahead: tuple[mx.array, mx.array]
-        self._next_segment()
-
-    def begin(self) -> Begin:
-        return Begin(self.request.id, self.request.text, self.request.pause)
-
-    def step(self) -> list[Record]:
-        """Hand out the frame that is under way, or what ends the segment instead of one."""
-        codes, ended = self._ahead
-        following = self._begin_frame()
-        if ended.item():
-            return [] if self._next_segment() else [self._end()]
-        text = None if self._frames else self._text
-        pause = self._config.segment_pause if self._segment and text else 0.0
-        numbers: list[int] = codes.tolist()  # type: ignore[assignment]
-        records: list[Record] = [Codes(self.request.id, tuple(numbers), text, pause)]
-        self._frames += 1
-        self._ahead = following
-        if self._frames == self._limit:
-            self._cut = self._cut or not following[1].item()
-            if not self._next_segment():
-                records.append(self._end())
+    def _settle(self, frame: Frame) -> list[Record]:
+        """What is due of a frame: nothing for those who are not spoken any more."""
+        codes: list[list[int]] = frame.codes.tolist()  # type: ignore[assignment]
+        ended: list[bool] = frame.ended.tolist()  # type: ignore[assignment]
+        records: list[Record] = []
+        for (job, segment), row, done in zip(frame.rows, codes, ended, strict=True):
+            if job.row is None or job.segment != segment:
+                continue
+            if not done and not job.full:
+                records.append(job.take(row))
+            elif not self._finish_segment(job, cut=not done):
+                records.append(job.end())
         return records
 
-    def _next_segment(self) -> bool:
-        """Begin the next segment; False if there is none."""
-        self._segment, self._text = next(self._segments, (0, None))
-        if self._text is None:
+    def _finish_segment(self, job: Job, *, cut: bool) -> bool:
+        """Take the row away; True if another segment follows."""
+        if cut:
+            job.cut()
+        self._drop(job)
+        if not job.next_segment():
             return False
-        request = self.request
-        keys = key(request.seed, request.id, str(self._segment))
-        self._speech = self._model.speak(self._text, request.voice, request.sampling, keys)
-        self._frames = 0
-        self._limit = request.max_frames or self._config.frame_limit(self._text)
-        self._ahead = self._begin_frame()
+        self._prepare(job)
+        self._scheduler.prepare_again(job)
         return True
 
-    def _begin_frame(self) -> tuple[mx.array, mx.array]:
-        frame = self._speech.frame()
-        mx.async_eval(*frame)
-        return frame
+    def _prepare(self, job: Job) -> None:
+        request = job.request
+        keys = key(request.seed, request.id, str(job.segment))
+        prompt = self._model.prompt(job.text, request.voice, request.sampling, keys)
+        self._prompts[job] = prompt
+        job.limit(self._config.frame_limit(job.text))
 
-    def _end(self) -> End:
-        return End(self.request.id, "length" if self._cut else "stop")
+    def _drop(self, job: Job) -> None:
+        if job.row is None:
+            self._scheduler.preparing.remove(job)
+            del self._prompts[job]
+        else:
+            self._batch.leave(self._scheduler.leave(job))

@@ -13,7 +13,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 from mlxtts.errors import ModelError, VoiceError
 from mlxtts.nn import mx
@@ -66,17 +66,38 @@ class Config(Protocol):
         """The most frames that the speech of a segment may have."""
 
 
-class Speech(Protocol):
-    """One segment being spoken."""
+class Prompt(Protocol):
+    """A segment whose speech has not begun."""
+
+    @property
+    def left(self) -> int:
+        """How much of it has not been read yet, in the model's tokens; 0: it may join a batch."""
+
+
+class Batch(Protocol):
+    """Segments being spoken together, a frame at a time: its rows, in the order in which they
+    joined, but that the last takes the place of one that leaves. Nothing is computed here before
+    `frame`'s result is."""
+
+    def read(self, prompt: Any, tokens: int) -> None:
+        """Read so much more of a prompt."""
+
+    def join(self, prompt: Any) -> None:
+        """Make a prompt that has been read the last row."""
+
+    def leave(self, row: int) -> None: ...
 
     def frame(self) -> tuple[mx.array, mx.array]:
-        """The next frame, not computed yet: its codes, (frame_codes,), and whether there is none
+        """The next frame of each row: codes, (B, frame_codes), and whether there is none, (B,),
         because the speech ended before it."""
 
 
 class Model(Protocol):
-    def speak(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Speech:
-        """Begin a segment. `keys`: see nn.random."""
+    def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+        """What begins a segment. `keys`: see nn.random."""
+
+    def batch(self) -> Batch:
+        """One without rows."""
 
 
 def names() -> list[str]:

@@ -19,7 +19,7 @@ def key(seed: int, *names: str) -> mx.array:
 
 def fold(keys: mx.array, number: int) -> mx.array:
     """The keys of step `number` of what has `keys`, (B, 2)."""
-    return keys + mx.array([0, number], dtype=mx.uint32)
+    return keys + mx.array([0, number % 2**32], dtype=mx.uint32)
 
 
 def normal_at(keys: mx.array, start: int, length: int) -> mx.array:

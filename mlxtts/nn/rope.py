@@ -29,6 +29,8 @@ class Llama3Scaling:
         return (1 - smooth) * frequency / self.factor + smooth * frequency
 
 
+BLOCK = 256  # turns are made for so many positions at once
+
 Rotate = Callable[[mx.array], mx.array]
 
 
@@ -38,8 +40,6 @@ class Rope:
     Hugging Face's Llama pairs the two halves of a head instead: `interleave` puts the rows of its
     matrices into this order, in which a pair is a complex number and a turn one multiplication.
     """
-
-    BLOCK = 256
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class Rope:
         self._block = -1
         self._turns: mx.array
 
-    def at(self, offset: int, count: int) -> Rotate:
+    def at(self, offset: int | mx.array, count: int) -> Rotate:
         """What takes (B, count, (heads + 2 kv_heads) * head_dim), queries, keys and values of the
-        positions from `offset` on, to heads, (B, heads + 2 kv_heads, count, head_dim), and turns
-        all but the values."""
+        positions from `offset` on, or from each row's own, (B,), to heads, (B, heads +
+        2 kv_heads, count, head_dim), and turns all but the values."""
         if not on_cpu():
             return lambda x: self._kernel(x, offset)
         turns = self._table(offset, count)
@@ -74,7 +74,7 @@ class Rope:
             return x.reshape(batch, -1, 1, self._head_dim)
         return x.reshape(batch, time, -1, self._head_dim).swapaxes(1, 2)
 
-    def _kernel(self, x: mx.array, offset: int) -> mx.array:
+    def _kernel(self, x: mx.array, offset: int | mx.array) -> mx.array:
         turned, values = mx.split(self._heads(x), [self._turned], axis=1)
         turned = mx.fast.rope(
             turned,
@@ -87,17 +87,20 @@ class Rope:
         )
         return mx.concatenate([turned, values], axis=1)
 
-    def _table(self, offset: int, count: int) -> mx.array:
-        """(count, rows / 2) turns, from a table that is kept for steps of one position."""
+    def _table(self, offset: int | mx.array, count: int) -> mx.array:
+        """Turns, (count, R) or (B, 1, R); a block of them is kept for single positions."""
+        if isinstance(offset, mx.array):
+            return self._turns_at(offset[:, None])
         if count > 1:
-            return self._turns_at(offset, count)
-        block, row = divmod(offset, self.BLOCK)
+            return self._turns_at(mx.arange(offset, offset + count))
+        block, row = divmod(offset, BLOCK)
         if block != self._block:
-            self._block, self._turns = block, self._turns_at(block * self.BLOCK, self.BLOCK)
+            positions = mx.arange(block * BLOCK, (block + 1) * BLOCK)
+            self._block, self._turns = block, self._turns_at(positions)
         return self._turns[row]
 
-    def _turns_at(self, offset: int, count: int) -> mx.array:
-        angles = mx.arange(offset, offset + count)[:, None] * self._rates
+    def _turns_at(self, positions: mx.array) -> mx.array:
+        angles = positions[..., None] * self._rates
         return mx.cos(angles) + 1j * mx.sin(angles)
 
 

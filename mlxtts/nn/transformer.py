@@ -10,6 +10,7 @@ from typing import Any
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu
+from mlxtts.nn.cache import Cache
 from mlxtts.nn.rope import Llama3Scaling, Rope, Rotate, interleave
 
 
@@ -26,38 +27,6 @@ class Shape:
     rope_theta: float
     rope_scaling: Llama3Scaling | None
     max_position_embeddings: int
-
-
-class Cache:
-    """Keys and values of all layers for the positions so far, with room to grow into."""
-
-    STEP = 256
-
-    def __init__(self, shape: Shape) -> None:
-        self.offset = 0
-        self._layers: list[mx.array | None] = [None] * shape.num_hidden_layers
-
-    def update(self, layer: int, new: mx.array) -> tuple[mx.array, mx.array]:
-        """Add keys and values, (B, 2 kv_heads, T, head_dim); returns all keys and all values that
-        are there, (B, kv_heads, S, head_dim) each."""
-        stop = self.offset + new.shape[2]
-        held = self._layers[layer]
-        if held is None or stop > held.shape[2]:
-            held = self._grown(held, new, stop)
-        held[:, :, self.offset : stop] = new
-        self._layers[layer] = held
-        kv_heads = new.shape[1] // 2
-        return held[:, :kv_heads, :stop], held[:, kv_heads:, :stop]
-
-    def advance(self, count: int) -> None:
-        """Say that all layers have been given `count` more positions."""
-        self.offset += count
-
-    def _grown(self, held: mx.array | None, like: mx.array, stop: int) -> mx.array:
-        batch, heads, _, dim = like.shape
-        room = -(-stop // self.STEP) * self.STEP - self.offset
-        more = mx.zeros((batch, heads, room, dim), dtype=like.dtype)
-        return more if held is None else mx.concatenate([held[:, :, : self.offset], more], axis=2)
 
 
 class RMSNorm(Module):
@@ -77,6 +46,15 @@ class RMSNorm(Module):
         return x * mx.rsqrt(square) * self.weight
 
 
+@dataclass(frozen=True)
+class Step:
+    """What the layers share on the way of some positions through them."""
+
+    cache: Cache
+    rotate: Rotate
+    mask: mx.array | None
+
+
 class Attention(Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -85,25 +63,28 @@ class Attention(Module):
         self.qkv_proj = Linear(shape.hidden_size, rows, bias=False)
         self.o_proj = Linear(self._heads * shape.head_dim, shape.hidden_size, bias=False)
 
-    def __call__(self, x: mx.array, rotate: Rotate, cache: Cache, layer: int) -> mx.array:
-        queries, new = mx.split(rotate(self.qkv_proj(x)), [self._heads], axis=1)
-        keys, values = cache.update(layer, new)
-        return self.o_proj(attend(queries, keys, values))
+    def __call__(self, x: mx.array, step: Step, layer: int) -> mx.array:
+        queries, new = mx.split(step.rotate(self.qkv_proj(x)), [self._heads], axis=1)
+        keys, values = step.cache.update(layer, new)
+        return self.o_proj(attend(queries, keys, values, step.mask))
 
 
-def attend(queries: mx.array, keys: mx.array, values: mx.array) -> mx.array:
+def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array | None) -> mx.array:
     """Causal attention of the last T of S positions: (B, H, T, D) to (B, K, S, D), K dividing H;
-    returns (B, T, H * D)."""
+    returns (B, T, H * D). For one position, `mask`, (B, 1, 1, S), says which it may look at."""
     batch, heads, time, dim = queries.shape
     scale = dim**-0.5
-    mask = "causal" if time > 1 else None
     if time > 1 or not on_cpu():
-        y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
+        seen = "causal" if time > 1 else mask
+        y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=seen)
         return y.swapaxes(1, 2).reshape(batch, time, -1)
     # One position on a CPU: the heads of a group are the rows of one product.
     groups = keys.shape[1]
     grouped = (queries * scale).reshape(batch, groups, heads // groups, dim)
-    weights = mx.softmax(grouped @ keys.swapaxes(2, 3), axis=-1)
+    scores = grouped @ keys.swapaxes(2, 3)
+    if mask is not None:
+        scores = mx.where(mask, scores, -mx.inf)
+    weights = mx.softmax(scores, axis=-1)
     return (weights @ values).reshape(batch, 1, -1)
 
 
@@ -126,8 +107,8 @@ class Block(Module):
         self.input_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
 
-    def __call__(self, x: mx.array, rotate: Rotate, cache: Cache, layer: int) -> mx.array:
-        x = x + self.self_attn(self.input_layernorm(x), rotate, cache, layer)
+    def __call__(self, x: mx.array, step: Step, layer: int) -> mx.array:
+        x = x + self.self_attn(self.input_layernorm(x), step, layer)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -146,11 +127,12 @@ class Transformer(Module):
         self.norm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
 
     def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
-        """Hidden states, (B, T, hidden_size), of the next tokens, (B, T)."""
+        """Hidden states, (B, T, hidden_size), of the next tokens, (B, T), of all rows of the cache;
+        several at a time only of a single row."""
         x = self.embed_tokens(tokens)
-        rotate = self._rope.at(cache.offset, tokens.shape[1])
+        step = Step(cache, self._rope.at(cache.offset, tokens.shape[1]), cache.mask)
         for n, layer in enumerate(self.layers):
-            x = layer(x, rotate, cache, n)
+            x = layer(x, step, n)
         cache.advance(tokens.shape[1])
         hidden: mx.array = self.norm(x)
         return hidden

@@ -1,7 +1,6 @@
 """The loop, with a model that says what its text tells it."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pytest
 
@@ -20,32 +19,54 @@ class Config:
         return 5
 
 
+@dataclass
+class Prompt:
+    text: str
+    left: int
+    at: int = 0
+
+
 class Model:
-    """Speaks `abc` as the frames 0, 1, 2."""
+    """Speaks `abc` as the frames 0, 1, 2; a prompt is as long as its text."""
 
-    spoken: ClassVar[list[tuple[str, str]]] = []
+    def __init__(self) -> None:
+        self.rows: list[Prompt] = []
+        self.widths: list[int] = []
+        self.keys: list[int] = []
 
-    def speak(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> "Speech":
-        self.keys = keys[0].tolist()
-        return Speech(len(text))
+    def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+        self.keys = keys[0].tolist()  # type: ignore[assignment]
+        return Prompt(text, len(text))
 
+    def batch(self) -> "Model":
+        return self
 
-class Speech:
-    def __init__(self, length: int) -> None:
-        self._length = length
-        self._at = 0
+    def read(self, prompt: Prompt, tokens: int) -> None:
+        assert 0 < tokens <= prompt.left
+        prompt.left -= tokens
+
+    def join(self, prompt: Prompt) -> None:
+        assert not prompt.left
+        self.rows.append(prompt)
+
+    def leave(self, row: int) -> None:
+        self.rows[row] = self.rows[-1]
+        self.rows.pop()
 
     def frame(self) -> tuple[mx.array, mx.array]:
-        self._at += 1
-        return mx.array([self._at - 1, 7]), mx.array(self._at > self._length)
+        self.widths.append(len(self.rows))
+        for row in self.rows:
+            row.at += 1
+        codes = mx.array([[row.at - 1, 7] for row in self.rows])
+        return codes, mx.array([row.at > len(row.text) for row in self.rows])
 
 
 def request(name: str, *segments: str, **more: object) -> Request:
     return Request(name, "text", segments, "slt", Sampling(), 0, **more)  # type: ignore[arg-type]
 
 
-def engine() -> Engine:
-    return Engine(Model(), Config())  # type: ignore[arg-type]
+def engine(width: int = 1) -> Engine:
+    return Engine(Model(), Config(), width)  # type: ignore[arg-type]
 
 
 def run(engine: Engine) -> list[Record]:
@@ -135,3 +156,51 @@ def test_keys_tell_utterances_and_segments_apart() -> None:
         run(e)
         keys.add(tuple(model.keys))
     assert len(keys) == 3
+
+
+def ids(records: list[Record], kind: type) -> list[str]:
+    return [r.id for r in records if isinstance(r, kind)]  # type: ignore[attr-defined]
+
+
+def test_several_are_spoken_at_once_and_nobody_waits_for_anothers_end() -> None:
+    e = engine(width=2)
+    for name, text in (("1", "abcd"), ("2", "a"), ("3", "abc")):
+        e.add(request(name, text))
+    assert e.room == -1
+    records = run(e)
+    assert ids(records, Begin) == ["1", "2", "3"]
+    assert ids(records, End) == ["2", "1", "3"]
+    for name, text in (("1", "abcd"), ("2", "a"), ("3", "abc")):
+        frames = [r.codes for r in records if isinstance(r, Codes) and r.id == name]
+        assert frames == [(n, 7) for n in range(len(text))]
+    assert e.room == 2
+
+
+def test_a_long_prompt_does_not_hold_up_who_is_being_spoken() -> None:
+    e = engine(width=2)
+    e.add(request("1", "abcde", max_frames=99))
+    e.step()
+    e.add(request("2", "x" * 1500, max_frames=1))
+    steps = [e.step() for _ in range(4)]
+    assert [ids(step, Codes) for step in steps] == [["1"], ["1"], ["1"], ["1", "2"]]
+
+
+def test_cancelling_one_leaves_the_others_alone() -> None:
+    e = engine(width=3)
+    for name in "123":
+        e.add(request(name, "abcde"))
+    for _ in range(3):
+        e.step()
+    assert e.cancel("1") == [End("1", "cancel")]
+    e.add(request("4", "ab"))
+    rest = run(e)
+    assert sorted(ids(rest, End)) == ["2", "3", "4"]
+    assert ids(rest, Codes).count("2") == ids(rest, Codes).count("3") == 3
+
+
+def test_rows_are_only_as_many_as_are_spoken() -> None:
+    model = Model()
+    e = Engine(model, Config(), 8)  # type: ignore[arg-type]
+    e.add(request("1", "ab"))
+    run(e)
+    assert set(model.widths) == {1}

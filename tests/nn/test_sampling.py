@@ -4,13 +4,13 @@ import pytest
 from mlxtts.errors import UsageError
 from mlxtts.nn import mx
 from mlxtts.nn.random import fold, key
-from mlxtts.nn.sampling import Sampling, noise, penalise, sample, truncate
+from mlxtts.nn.sampling import Sampling, Settings, noise, penalise, sample, truncate
 
 LOGITS = mx.array(np.log([[0.5, 0.05, 0.3, 0.15], [0.1, 0.2, 0.3, 0.4]]).astype(np.float32))
 
 
 def kept(sampling: Sampling) -> list[list[int]]:
-    allowed = np.isfinite(np.array(truncate(LOGITS, sampling)))
+    allowed = np.isfinite(np.array(truncate(LOGITS, Settings([sampling]))))
     return [np.flatnonzero(row).tolist() for row in allowed]
 
 
@@ -34,7 +34,7 @@ def test_truncation(sampling: Sampling, expected: list[list[int]]) -> None:
 
 
 def test_zero_temperature_takes_the_likeliest() -> None:
-    assert sample(LOGITS, Sampling(temperature=0), mx.zeros((2, 4))).tolist() == [0, 3]
+    assert sample(LOGITS, Settings([Sampling(temperature=0)]), mx.zeros((2, 4))).tolist() == [0, 3]
 
 
 def test_draws_follow_the_distribution() -> None:
@@ -43,7 +43,9 @@ def test_draws_follow_the_distribution() -> None:
     )
     rows = mx.broadcast_to(LOGITS[:1], (20_000, 4))
     draws = noise(keys, 2, 4)[:, 1]
-    drawn = np.bincount(np.array(sample(rows, Sampling(temperature=0.7), draws)), minlength=4)
+    drawn = np.bincount(
+        np.array(sample(rows, Settings([Sampling(temperature=0.7)]), draws)), minlength=4
+    )
     wanted = np.array([0.5, 0.05, 0.3, 0.15]) ** (1 / 0.7)
     np.testing.assert_allclose(drawn / 20_000, wanted / wanted.sum(), atol=0.015)
 
@@ -60,7 +62,34 @@ def test_a_row_draws_alone_what_it_draws_in_a_batch() -> None:
 def test_penalty_falls_on_what_was_said() -> None:
     logits = mx.array([[2.0, -2.0, 1.0, 3.0]])
     recent = mx.array([[0, 1, 4, 4, 1]])
-    assert penalise(logits, recent, 2.0).tolist() == [[1.0, -4.0, 1.0, 3.0]]
+    assert penalise(logits, recent, Settings([Sampling(repetition_penalty=2.0)])).tolist() == [
+        [1.0, -4.0, 1.0, 3.0]
+    ]
+
+
+ROWS = [
+    Sampling(),
+    Sampling(temperature=0, top_p=0.5),
+    Sampling(temperature=0.3, top_k=2),
+    Sampling(top_p=0.7, min_p=0.01),
+    Sampling(min_p=0.5, repetition_penalty=1.5),
+]
+
+
+def test_rows_with_settings_of_their_own_are_what_they_are_alone() -> None:
+    rng = np.random.default_rng(0)
+    logits = mx.array(rng.normal(0, 2, (len(ROWS), 40)).astype(np.float32))
+    recent = mx.array(rng.integers(0, 41, (len(ROWS), 9)))
+    draws = noise(mx.concatenate([key(n) for n in range(len(ROWS))]), 1, 40)[:, 0]
+    together = Settings(ROWS)
+    penalised = penalise(logits, recent, together)
+    truncated = truncate(logits, together)
+    chosen = sample(logits, together, draws).tolist()
+    for n, sampling in enumerate(ROWS):
+        row, alone = slice(n, n + 1), Settings([sampling])
+        assert penalised[row].tolist() == penalise(logits[row], recent[row], alone).tolist()
+        assert truncated[row].tolist() == truncate(logits[row], alone).tolist()
+        assert chosen[row] == sample(logits[row], alone, draws[row]).tolist()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from mlxtts.errors import ModelError
 from mlxtts.models.orpheus import Model
 from mlxtts.models.orpheus.config import Config, Generation
 from mlxtts.nn import loading, mx, rope, transformer
+from mlxtts.nn.cache import Cache
 from tests import weights
 
 CONFIG = Config.parse(weights.ORPHEUS_SMALL, Path("config.json"), Generation())
@@ -20,7 +21,7 @@ def small() -> transformer.Transformer:
 
 
 def run(model: transformer.Transformer, tokens: mx.array, *lengths: int) -> np.ndarray:
-    cache = transformer.Cache(CONFIG.shape)
+    cache = Cache(CONFIG.num_hidden_layers)
     ends = np.cumsum(lengths)
     parts = [
         model(tokens[:, end - length : end], cache)

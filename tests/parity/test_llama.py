@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from mlxtts.models.orpheus import Model
+from mlxtts.models.orpheus.batch import Prompt
 from mlxtts.models.orpheus.config import Config, Generation
-from mlxtts.models.orpheus.model import Speech
 from mlxtts.nn import loading, mx
+from mlxtts.nn.cache import Cache
 from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling
-from mlxtts.nn.transformer import Cache, fuse
+from mlxtts.nn.transformer import fuse
 from tests import weights
 from tests.parity import references
 
@@ -38,7 +39,7 @@ def build(config: dict[str, Any], tensors: weights.Tensors) -> Model:
 
 
 def run(model: Model, tokens: np.ndarray, *lengths: int) -> np.ndarray:
-    cache = Cache(model.config.shape)
+    cache = Cache(model.config.num_hidden_layers)
     at, parts = 0, []
     for length in lengths:
         parts.append(model.model(mx.array(tokens[None, at : at + length]), cache))
@@ -62,10 +63,11 @@ def test_small_greedy_codes() -> None:
         weights.LLAMA_SMALL, tensors, prompt, steps=210, offset=64, size=64
     )
     assert margin > 1e-4
-    speech = Speech(
-        build(weights.ORPHEUS_SMALL, tensors), prompt.tolist(), Sampling(temperature=0), key(0)
-    )
-    found = [code for _ in range(30) for code in speech.frame()[0].tolist()]
+    row = Prompt(prompt.tolist(), Sampling(temperature=0), key(0))
+    batch = build(weights.ORPHEUS_SMALL, tensors).batch()
+    batch.read(row, row.left)
+    batch.join(row)
+    found = np.concatenate([np.array(batch.frame()[0][0]) for _ in range(30)]).tolist()
     assert found == expected.tolist()
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlxtts.errors import ModelError
-from mlxtts.models.orpheus.config import SLOTS, Config
+from mlxtts.models.orpheus.batch import Batch, Prompt
+from mlxtts.models.orpheus.config import Config
 from mlxtts.nn import Linear, Module, mx
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
-from mlxtts.nn.random import fold
-from mlxtts.nn.sampling import Sampling, noise, penalise, sample
-from mlxtts.nn.transformer import Cache, Transformer, fuse
+from mlxtts.nn.sampling import Sampling
+from mlxtts.nn.transformer import Transformer, fuse
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -59,8 +59,8 @@ class Model(Module):
         if not config.tie_word_embeddings:
             self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
 
-    def prompt(self, text: str, voice: str) -> list[int]:
-        """The tokens after which the model begins to speak `text`."""
+    def tokens(self, text: str, voice: str) -> list[int]:
+        """Those after which the model begins to speak `text`."""
         assert self.tokenizer
         ids = self.tokenizer.encode(f"{voice}: {text}").ids
         return [*self.config.prompt_prefix, *ids, *self.config.prompt_suffix]
@@ -75,40 +75,8 @@ class Model(Module):
         end = self.config.end_of_speech_token_id
         return mx.concatenate([logits, hidden @ head.weight[end : end + 1].T], axis=-1)
 
-    def speak(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Speech:
-        return Speech(self, self.prompt(text, voice), sampling, keys)
+    def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+        return Prompt(self.tokens(text, voice), sampling, keys)
 
-
-class Speech:
-    """Implements models.Speech: a segment on its way, one row of keys and values."""
-
-    def __init__(self, model: Model, prompt: list[int], sampling: Sampling, keys: mx.array) -> None:
-        self._model = model
-        self._sampling = sampling
-        self._keys = keys
-        self._cache = Cache(model.config.shape)
-        self._tokens = mx.array([prompt])
-        self._frames = 0
-        room = model.config.generation.max_new_tokens // SLOTS + 1
-        self._said = mx.full((1, room, SLOTS), model.config.codebook_size + 1, dtype=mx.int32)
-
-    def frame(self) -> tuple[mx.array, mx.array]:
-        size = self._model.config.codebook_size
-        draws = noise(fold(self._keys, self._frames), SLOTS, size + 1)
-        codes = mx.stack([self._code(slot, draws[:, slot]) for slot in range(SLOTS)], axis=-1)
-        if self._sampling.repetition_penalty != 1:
-            self._said[:, self._frames % self._said.shape[1]] = codes
-        self._frames += 1
-        return codes[0], codes[0, 0] == size
-
-    def _code(self, slot: int, draws: mx.array) -> mx.array:
-        """The code at the next slot, (1,)."""
-        config = self._model.config
-        hidden = self._model.model(self._tokens, self._cache)[:, -1]
-        logits = self._model.logits(hidden, slot)
-        if self._sampling.repetition_penalty != 1:
-            logits = penalise(logits, self._said[..., slot], self._sampling.repetition_penalty)
-        code = sample(logits, self._sampling, draws[:, : logits.shape[1]])
-        token = config.audio_token_offset + slot * config.codebook_size + code
-        self._tokens = token[:, None]
-        return code
+    def batch(self) -> Batch:
+        return Batch(self)

@@ -7,12 +7,13 @@ import pytest
 
 from mlxtts import hub
 from mlxtts.models.orpheus import Model, load
+from mlxtts.models.orpheus.batch import Batch, Prompt
 from mlxtts.models.orpheus.config import Config, Generation
-from mlxtts.models.orpheus.model import Speech
-from mlxtts.nn import loading, mx
+from mlxtts.nn import loading, mx, rope, transformer
+from mlxtts.nn.cache import Cache
 from mlxtts.nn.random import key
-from mlxtts.nn.sampling import Sampling
-from mlxtts.nn.transformer import Cache, fuse
+from mlxtts.nn.sampling import Sampling, Settings
+from mlxtts.nn.transformer import fuse
 from tests import weights
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "llama.npz")
@@ -36,11 +37,27 @@ def model() -> Model:
 
 
 def hidden(model: Model, tokens: list[int]) -> mx.array:
-    return model.model(mx.array([tokens]), Cache(model.config.shape))[0]
+    return model.model(mx.array([tokens]), Cache(model.config.num_hidden_layers))[0]
 
 
-def speak(model: Model, prompt: list[int], sampling: Sampling, seed: int = 0) -> Speech:
-    return Speech(model, prompt, sampling, key(seed))
+def join(batch: Batch, prompt: list[int], sampling: Sampling, seed: int = 0) -> None:
+    row = Prompt(prompt, sampling, key(seed))
+    while row.left:
+        batch.read(row, 8)
+    batch.join(row)
+
+
+def speak(model: Model, prompt: list[int], sampling: Sampling, seed: int = 0) -> Batch:
+    """A batch of one row."""
+    batch = model.batch()
+    join(batch, prompt, sampling, seed)
+    return batch
+
+
+def say(batch: Batch) -> list[int]:
+    """The next codes of a batch of one row."""
+    codes: list[list[int]] = batch.frame()[0].tolist()  # type: ignore[assignment]
+    return codes[0]
 
 
 def test_hidden_states_are_the_references(model: Model) -> None:
@@ -49,7 +66,7 @@ def test_hidden_states_are_the_references(model: Model) -> None:
 
 def test_greedy_codes_are_the_references(model: Model) -> None:
     speech = speak(model, PROMPT[:20], GREEDY)
-    codes = [code for _ in range(30) for code in speech.frame()[0].tolist()]
+    codes = [code for _ in range(30) for code in say(speech)]
     assert codes == GOLDEN["codes"].tolist()
 
 
@@ -71,11 +88,12 @@ def test_each_code_is_one_of_its_slot_and_goes_in_as_its_token(model: Model) -> 
     for _ in range(4):
         codes, ended = speech.frame()
         assert not ended.item()
-        assert all(0 <= code < 64 for code in codes.tolist())
-        tokens += [64 + 64 * slot + code for slot, code in enumerate(codes.tolist())]
-    following = speak(model, tokens, GREEDY).frame()[0].tolist()
-    speech._sampling = GREEDY
-    assert speech.frame()[0].tolist() == following
+        said: list[int] = codes[0].tolist()  # type: ignore[assignment]
+        assert all(0 <= code < 64 for code in said)
+        tokens += [64 + 64 * slot + code for slot, code in enumerate(said)]
+    following = say(speak(model, tokens, GREEDY))
+    speech._settings = Settings([GREEDY])
+    assert say(speech) == following
 
 
 def test_speech_ends_where_the_model_says_so() -> None:
@@ -90,7 +108,7 @@ def test_speech_ends_where_the_model_says_so() -> None:
 def test_one_seed_one_speech(model: Model) -> None:
     def codes(seed: int) -> list[list[int]]:
         speech = speak(model, PROMPT[:9], Sampling(), seed)
-        return [speech.frame()[0].tolist() for _ in range(5)]
+        return [say(speech) for _ in range(5)]
 
     assert codes(1) == codes(1)
     assert codes(1) != codes(2)
@@ -99,7 +117,7 @@ def test_one_seed_one_speech(model: Model) -> None:
 def test_the_penalty_is_on_what_the_same_slot_has_said(model: Model) -> None:
     """With a penalty beyond all logits greedy speech never repeats a code in a slot."""
     speech = speak(model, PROMPT[:20], Sampling(temperature=0, repetition_penalty=10))
-    frames = np.array([speech.frame()[0].tolist() for _ in range(30)])
+    frames = np.array([say(speech) for _ in range(30)])
     plain = GOLDEN["codes"].reshape(30, 7)
     distinct = [len(set(frames[:, slot])) for slot in range(7)]
     assert sum(distinct) > sum(len(set(plain[:, slot])) for slot in range(7))
@@ -109,7 +127,7 @@ def test_the_penalty_is_on_what_the_same_slot_has_said(model: Model) -> None:
 def test_prompts() -> None:
     folder = hub.locate("starter")
     starter = load(folder, Config.read(folder))
-    ids = starter.prompt("ab c.", "slt")
+    ids = starter.tokens("ab c.", "slt")
     char = {c: 5 + n for n, c in enumerate(" abcdefghijklmnopqrstuvwxyz',.?!;:-")}
     assert ids == [1, *(char[c] for c in "slt: ab c."), 2, 3]
     config = Config.parse(
@@ -117,4 +135,35 @@ def test_prompts() -> None:
         folder,
         Generation(),
     )
-    assert Model(config, starter.tokenizer).prompt("ab c.", "slt") == [9, *ids, 7, 8]
+    assert Model(config, starter.tokenizer).tokens("ab c.", "slt") == [9, *ids, 7, 8]
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_rows_of_a_batch_say_what_they_say_alone(
+    model: Model, gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows join and leave between frames; 300 steps each, of prompts of different lengths."""
+    if gpu:
+        monkeypatch.setattr(transformer, "on_cpu", lambda: False)
+        monkeypatch.setattr(rope, "on_cpu", lambda: False)
+    prompts = [PROMPT[:20], PROMPT[5:90], PROMPT[30:33], PROMPT[:60]]
+    settings = [GREEDY, Sampling(0.9), GREEDY, Sampling(0.7, 9, 0.9, 0.01, 1.4)]
+    alone = []
+    for n, (prompt, sampling) in enumerate(zip(prompts, settings, strict=True)):
+        speech = speak(model, prompt, sampling, n)
+        alone.append([say(speech) for _ in range(43)])
+
+    batch, said, rows = model.batch(), [[] for _ in prompts], []  # type: ignore[var-annotated]
+    for frame in range(60):
+        if frame in (0, 3, 4, 17):  # joins
+            row = len(said) - len([f for f in (0, 3, 4, 17) if f >= frame])
+            join(batch, prompts[row], settings[row], row)
+            rows.append(row)
+        codes = batch.frame()[0].tolist()
+        for row, found in zip([*rows], codes, strict=True):  # type: ignore[call-overload]
+            said[row].append(found)
+            if len(said[row]) == 43:
+                batch.leave(rows.index(row))
+                rows[rows.index(row)] = rows[-1]
+                rows.pop()
+    assert said == alone

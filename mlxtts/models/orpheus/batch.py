@@ -1,0 +1,109 @@
+"""Segments on their way through an Orpheus model, a row each.
+
+All rows are at the same slot of their frames, so a step computes one slice of the head for all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlxtts.models.orpheus.config import SLOTS
+from mlxtts.nn import mx
+from mlxtts.nn.cache import Cache
+from mlxtts.nn.random import fold
+from mlxtts.nn.sampling import Sampling, Settings, noise, penalise, sample
+
+if TYPE_CHECKING:
+    from mlxtts.models.orpheus.model import Model
+
+
+class Prompt:
+    """Implements models.Prompt. Its last token is not read, but the row's first input."""
+
+    def __init__(self, tokens: list[int], sampling: Sampling, keys: mx.array) -> None:
+        self.tokens = tokens
+        self.sampling = sampling
+        self.keys = keys
+        self.cache: Cache | None = None
+        self.read = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.tokens) - 1 - self.read
+
+
+class Batch:
+    """Implements models.Batch."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._config = model.config
+        self._cache = Cache(model.config.num_hidden_layers, rows=0)
+        self._prompts: list[Prompt] = []
+        self._births: list[int] = []
+        self._frames = 0
+        self._window = model.config.generation.max_new_tokens // SLOTS + 1
+        self._inputs = mx.zeros((0, 1), dtype=mx.int32)
+        self._said = mx.zeros((0, self._window, SLOTS), dtype=mx.int32)
+
+    def read(self, prompt: Prompt, tokens: int) -> None:
+        if prompt.cache is None:
+            prompt.cache = Cache(self._config.num_hidden_layers)
+        chunk = prompt.tokens[prompt.read : prompt.read + min(tokens, prompt.left)]
+        self._model.model(mx.array([chunk]), prompt.cache)
+        prompt.read += len(chunk)
+
+    def join(self, prompt: Prompt) -> None:
+        assert prompt.cache is not None
+        self._cache.append(prompt.cache)
+        prompt.cache = None
+        self._prompts.append(prompt)
+        self._births.append(self._frames)
+        self._inputs = mx.concatenate([self._inputs, mx.array([prompt.tokens[-1:]])])
+        nothing = mx.full((1, self._window, SLOTS), self._config.codebook_size + 1)
+        self._said = mx.concatenate([self._said, nothing.astype(mx.int32)])
+        self._rows_changed()
+
+    def leave(self, row: int) -> None:
+        self._cache.remove(row)
+        self._prompts[row], self._births[row] = self._prompts[-1], self._births[-1]
+        del self._prompts[-1], self._births[-1]
+        self._inputs, self._said = _without(self._inputs, row), _without(self._said, row)
+        self._rows_changed()
+
+    def frame(self) -> tuple[mx.array, mx.array]:
+        size = self._config.codebook_size
+        draws = noise(fold(self._keys, self._frames), SLOTS, size + 1)
+        codes = mx.stack([self._code(slot, draws[:, slot]) for slot in range(SLOTS)], axis=-1)
+        if self._settings.penalises:
+            self._said[:, self._frames % self._window] = codes
+        self._frames += 1
+        return codes, codes[:, 0] == size
+
+    def _code(self, slot: int, draws: mx.array) -> mx.array:
+        """The codes at the next slot, (B,)."""
+        config = self._config
+        hidden = self._model.model(self._inputs, self._cache)[:, -1]
+        logits = self._model.logits(hidden, slot)
+        if self._settings.penalises:
+            logits = penalise(logits, self._said[..., slot], self._settings)
+        code = sample(logits, self._settings, draws[:, : logits.shape[1]])
+        self._inputs = (config.audio_token_offset + slot * config.codebook_size + code)[:, None]
+        return code
+
+    def _rows_changed(self) -> None:
+        """Each row counts its frames from when it joined."""
+        if self._prompts:
+            self._settings = Settings([prompt.sampling for prompt in self._prompts])
+            keys = [
+                fold(p.keys, -born) for p, born in zip(self._prompts, self._births, strict=True)
+            ]
+            self._keys = mx.concatenate(keys)
+
+
+def _without(x: mx.array, row: int) -> mx.array:
+    """The rows of `x` but for one, whose place the last takes."""
+    kept = [*range(len(x) - 1)]
+    if row < len(kept):
+        kept[row] = len(x) - 1
+    return x[mx.array(kept, dtype=mx.int32)]
