@@ -17,13 +17,15 @@ import argparse
 import contextlib
 import errno
 import os
+import queue
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from mlxtts import __version__, output
 from mlxtts.errors import MlxttsError, UsageError, describe, subject
@@ -32,7 +34,7 @@ from mlxtts.output import Output
 if TYPE_CHECKING:
     from mlxtts.wire.pcm0 import Frame
 
-__all__ = ["Parser", "Tool", "main", "positive", "subject"]
+__all__ = ["Ahead", "Parser", "Tool", "count", "main", "positive", "subject"]
 
 CHUNK = 1 << 16
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -69,6 +71,14 @@ def positive(text: str) -> float:
     """A number above zero, as the type of an option."""
     value = float(text)
     if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number above zero, as the type of an option."""
+    value = int(text)
+    if value < 1:
         raise ValueError
     return value
 
@@ -167,6 +177,39 @@ class Tool:
         """Become another command."""
         os.dup2(self._stdout, STDOUT)
         os.execv(command, [command.name, *arguments])
+
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """The items of an iterator, which a thread waits for, so that others can be worked on."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self.ended = False
+        self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(1)
+        threading.Thread(target=self._fill, args=[items], daemon=True).start()
+
+    def next(self, *, wait: bool) -> T | None:
+        """The next item, or None if there is none, yet or any more. Raises what getting it did."""
+        if self.ended:
+            return None
+        try:
+            item, error = self._queue.get(block=wait)
+        except queue.Empty:
+            return None
+        if error:
+            raise error
+        self.ended = item is None
+        return item
+
+    def _fill(self, items: Iterable[T]) -> None:
+        try:
+            for item in items:
+                self._queue.put((item, None))
+            self._queue.put((None, None))
+        except BaseException as error:
+            self._queue.put((None, error))
 
 
 class _Killed(BaseException):

@@ -38,8 +38,9 @@ class Speaker:
             seed=seed,
         )
 
-    def load(self) -> Engine:
-        return Engine(self._module.load(self._folder, self.config), self.config)
+    def load(self, width: int = 1) -> Engine:
+        """An engine that speaks so many utterances at a time."""
+        return Engine(self._module.load(self._folder, self.config), self.config, width)
 
     def request(
         self,

@@ -121,10 +121,41 @@ def test_trim_leaves_out_the_first_silence(run: Run) -> None:
     assert onset <= 240
 
 
-def test_a_line_is_spoken_before_the_next_is_written(tmp_path: Path) -> None:
+LINES = b"One line of text.\nTwo.\n\nThree comes after that.\n{bad\nFour.\n"
+
+
+def by_id(data: bytes) -> dict[str, list[tokens.Record]]:
+    """The records of each utterance, which must be in one piece."""
+    records = list(tokens.Reader().read([data]))[1:]
+    pieces = {name: list(group) for name, group in groupby(records, lambda r: r.id)}
+    assert sum(map(len, pieces.values())) == len(records)
+    return pieces
+
+
+def test_lines_that_are_spoken_together_are_what_they_are_alone(run: Run) -> None:
+    alone, together, unordered = (
+        run(f"mlxtts-tokens --seed 4 --temperature 0 {options}", stdin=LINES)
+        for options in ("", "--width 3", "--width 8 --unordered")
+    )
+    assert alone.stdout == together.stdout
+    assert by_id(alone.stdout) == by_id(unordered.stdout)
+    error = b"mlxtts-tokens: stdin: line 5: begins with { but is not JSON\n"
+    assert {done.stderr for done in (alone, together, unordered)} == {error}
+    assert {done.returncode for done in (alone, together, unordered)} == {1}
+
+
+def test_utterances_of_one_name_are_spoken_after_each_other(run: Run) -> None:
+    lines = b"".join(b'{"id":"x","text":"%s."}\n' % word for word in (b"One", b"Two", b"Three"))
+    done = run("mlxtts-tokens --width 3", stdin=lines)
+    begun = [r for r in tokens.Reader().read([done.stdout]) if isinstance(r, Begin)]
+    assert [record.text for record in begun] == ["One.", "Two.", "Three."]
+
+
+@pytest.mark.parametrize("width", ["1", "4"])
+def test_a_line_is_spoken_before_the_next_is_written(tmp_path: Path, width: str) -> None:
     """Sound of the first line comes out of the pipeline while its writer waits."""
     with subprocess.Popen(
-        "mlxtts-tokens | mlxtts-decode",
+        f"mlxtts-tokens --width {width} | mlxtts-decode",
         shell=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
