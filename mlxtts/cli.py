@@ -56,6 +56,11 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-v", "--verbose", action="store_true", help="say what is done")
         self.add_argument("--version", action="version", version=f"{prog} {__version__}")
 
+    def add_access(self, what: str) -> None:
+        """The options that say which revision of a repository is wanted, and from where."""
+        self.add_argument("--revision", help=f"of the {what}'s repository: branch, tag or commit")
+        self.add_argument("--offline", action="store_true", help="download nothing")
+
     def error(self, message: str) -> NoReturn:
         self.exit(UsageError.status, f"{self.prog}: {message} (try {self.prog} --help)\n")
 
@@ -95,6 +100,16 @@ class Tool:
         self.failed = False
         self._stdout = stdout
         self._closed = closed
+
+    @property
+    def terminal(self) -> bool:
+        """Whether what is printed is read as it is, and not by another program."""
+        return os.isatty(self._stdout)
+
+    @property
+    def progress(self) -> bool:
+        """Whether to show how a long job gets on."""
+        return not self.quiet and os.isatty(STDERR)
 
     def error(self, error: object) -> None:
         """Report a failure and go on; the exit status will be 1."""
@@ -165,10 +180,10 @@ class Tool:
                 yield from pcm0.Reader().read(data)
 
     @contextlib.contextmanager
-    def reporting(self, name: str) -> Iterator[None]:
-        """What goes wrong in here is reported as being about `name`, and the command goes on."""
+    def reporting(self, name: str | None = None) -> Iterator[None]:
+        """What goes wrong in here is reported, as being about `name`, and the command goes on."""
         try:
-            with subject(name):
+            with subject(name) if name else contextlib.nullcontext():
                 yield
         except MlxttsError as error:
             self.error(describe(error))

@@ -6,6 +6,7 @@
         TokensError      ... in token lines: the line number
         Pcm0Error        ... in PCM0: the byte offset
       ModelError         a model, codec or voice folder that cannot be used
+        HubError         ... because it is not here and cannot be downloaded
         VoiceError       a voice that the model does not have; lists those it has
       TextError          text with nothing in it that can be spoken
       AudioError         a sound device or a sound file that cannot be used
@@ -56,6 +57,10 @@ class Pcm0Error(WireError):
 
 
 class ModelError(MlxttsError):
+    pass
+
+
+class HubError(ModelError):
     pass
 
 

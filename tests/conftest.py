@@ -8,7 +8,8 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests import weights
+from tests.fakehub import Hub
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "bin"
@@ -27,12 +29,15 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 def environment(**more: str) -> dict[str, str]:
     """The environment of a command: this checkout's commands first, this Python next."""
     path = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"} | more
+    ours = {"PATH": path, "HF_HUB_OFFLINE": "1", "HF_TOKEN": "", "NO_PROXY": "127.0.0.1"}
+    return os.environ | ours | more
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run a command, given as words, or a line for bash, in an empty folder."""
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run a command, given as words, or a line for bash, in an empty folder, with an empty cache
+    of models."""
+    cache = {"HF_HOME": str(tmp_path_factory.mktemp("huggingface"))}
 
     def run(
         *command: str, stdin: bytes = b"", timeout: float = 120, **more: str
@@ -43,12 +48,25 @@ def run(tmp_path: Path) -> Run:
             input=stdin,
             capture_output=True,
             cwd=tmp_path,
-            env=environment(**more),
+            env=environment(**cache | more),
             timeout=timeout,
             check=False,
         )
 
     return run
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A Hugging Face hub on this machine, empty."""
+    with Hub().running() as hub:
+        yield hub
+
+
+@pytest.fixture
+def online(run: Run, hub: Hub) -> Run:
+    """As `run`, but with access to that hub."""
+    return partial(run, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
 
 
 def error_of(done: subprocess.CompletedProcess[bytes]) -> str:

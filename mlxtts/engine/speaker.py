@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlxtts import hub, models
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.request import Request
@@ -14,24 +16,26 @@ from mlxtts.wire.tokens import Header
 class Speaker:
     """What is known of a model before its weights are loaded; `load` gives the engine.
 
-    Raises ModelError if `name` is no model.
+    Raises ModelError if `name` is no model, HubError if it cannot be downloaded.
     """
 
-    def __init__(self, name: str) -> None:
-        self._folder = hub.locate(name)
+    def __init__(self, name: str, access: hub.Access = hub.DEFAULT) -> None:
+        self._folder = hub.locate(name, access)
         self._module = models.find(self._folder)
-        self.name = name if name in hub.SHORT_NAMES else str(self._folder.resolve())
-        self.config: models.Config = self._module.read_config(self._folder)
+        self.name = hub.address(name, self._folder, access)
+        config = self._module.read_config(self._folder)
+        if entry := hub.known(name):  # a published checkpoint does not say its voices
+            config = replace(config, voices=entry.voices)
+        self.config: models.Config = config
         self.frontend = Frontend(
             self.config.tags, self.config.spoken_form, self.config.segment_length
         )
 
     def header(self, voice: str | None, seed: int) -> Header:
         """The header of what it will say. Raises VoiceError for a voice it does not have."""
-        brings_codec = (self._folder / "codec").is_dir()
         return Header(
             codec=self.config.codec,
-            codec_path=self.name if brings_codec else self.config.codec_path,
+            codec_path=self.name if hub.own_codec(self._folder) else self.config.codec_path,
             rate=self.config.sample_rate,
             model=self.name,
             voice=models.choose_voice(self.config, voice),
