@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import weights
+from tests import fakehub, weights
 from tests.fakehub import Hub
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +61,15 @@ def hub() -> Iterator[Hub]:
     """A Hugging Face hub on this machine, empty."""
     with Hub().running() as hub:
         yield hub
+
+
+@pytest.fixture
+def published(hub: Hub) -> Hub:
+    """That hub, with the starter voice under the names of a published model and codec."""
+    files = fakehub.read(STARTER, "codec/", "training/")
+    hub.add("mlx-community/orpheus-3b-0.1-ft-4bit", files)
+    hub.add("mlx-community/snac_24khz", fakehub.read(STARTER / "codec"))
+    return hub
 
 
 @pytest.fixture

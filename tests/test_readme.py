@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Run, needs
+from tests.fakehub import Hub
 
 README = (ROOT / "README.md").read_text()
 RECIPES = re.findall(r"```sh\n(.*?)```", README.split("## Recipes")[1].split("\n## ")[0], re.DOTALL)
@@ -17,14 +18,15 @@ STAND_INS = {
 
 @pytest.mark.parametrize("number", range(len(RECIPES)))
 @needs("sox", "ffmpeg", "jq", "parallel")
-def test_recipes(number: int, run: Run, tmp_path: Path) -> None:
+def test_recipes(number: int, online: Run, published: Hub, tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("One line.\nAnother line.\nThe third.\n")
     recipe = RECIPES[number]
     for there, here in reversed(STAND_INS.items()):
         recipe = re.sub(there, here, recipe)
     assert "mlxtts-play" not in recipe
-    done = run(recipe)
+    done = online(recipe)
     assert (done.returncode, done.stderr) == (0, b"")
+    assert published.asked == [] or "mlxtts-fetch" in recipe
     sounds = [path for path in tmp_path.iterdir() if path.name not in ("lines.txt",)]
     assert sounds
     assert all(path.stat().st_size > 500 for path in sounds)

@@ -1,4 +1,4 @@
-# Completion of every mlxtts command: options as its --help lists them, voices, files.
+# Completion of every mlxtts command: options as its --help lists them, models, voices, files.
 
 _mlxtts() {
     local command=$1 current=$2 previous=$3 help words
@@ -12,6 +12,8 @@ _mlxtts() {
     help=$("$command" --help 2>/dev/null) || return
     if [[ $previous == --voice ]]; then
         words=$("$command" --list-voices 2>/dev/null)
+    elif [[ $previous == --@(model|codec) || ($command == *-@(fetch|models) && $current != -*) ]]; then
+        words=$("${command%-*}-models" 2>/dev/null | cut -f 1)
     elif [[ $previous == -* && $help =~ $previous\ \{([^}]*)\} ]]; then
         words=${BASH_REMATCH[1]//,/ }
     elif [[ $current == -* ]]; then

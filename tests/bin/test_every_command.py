@@ -11,6 +11,7 @@ import pytest
 
 from mlxtts import __version__
 from tests.conftest import BIN, ROOT, Run, environment, error_of, needs
+from tests.fakehub import Hub
 
 COMMANDS = sorted(path.name for path in BIN.iterdir() if path.is_file())
 PAGES = sorted(path.name for path in (ROOT / "man").iterdir())
@@ -120,13 +121,14 @@ EXAMPLES = [(page, number) for page in PAGES for number in range(len(examples(pa
 
 @pytest.mark.parametrize(("page", "number"), EXAMPLES)
 @needs("sox", "ffmpeg", "jq")
-def test_examples_run(page: str, number: int, run: Run, tmp_path: Path) -> None:
+def test_examples_run(page: str, number: int, online: Run, published: Hub, tmp_path: Path) -> None:
     command = examples(page)[number]
     if "mlxtts-play" in command:
         command = command.replace("mlxtts-play", "mlxtts-wav -o played.wav")  # no loudspeaker here
         command = re.sub(r"ssh host '([^']*)'", r"bash -c '\1'", command)
-    done = run(command)
+    done = online(command)
     assert (done.returncode, done.stderr) == (0, b"")
+    assert published.asked == [] or "mlxtts-fetch" in command
     written = [path for path in tmp_path.iterdir() if path.suffix in (".wav", ".flac", ".m4a")]
     for path in re.findall(r"-o (\S+\.wav)", command):
         assert tmp_path / path in written

@@ -223,6 +223,12 @@ def test_what_cannot_be_had(words: str, reason: str, online: Run, hub: Hub, smal
         assert error_of(done) == f"{first}: model '{name}': " + reason.format(url=hub.url)
 
 
+def test_no_name(run: Run) -> None:
+    done = run("mlxtts-fetch")
+    assert done.returncode == 2
+    assert error_of(done) == "mlxtts-fetch: a name is needed: mlxtts-models lists some"
+
+
 def test_no_network(run: Run) -> None:
     there = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}
     reason = "cannot reach http://127.0.0.1:9: [Errno 111] Connection refused"
@@ -310,3 +316,20 @@ def test_a_terminal_sees_a_table(run: Run) -> None:
     assert heading.split() == ["NAME", "KIND", "STATE", "SIZE", "LICENCE", "LANGUAGES", "VOICES"]
     assert heading.index("STATE") == starter.index("embedded") == snac.index("absent")
     assert " MB " in starter
+
+
+def test_a_stream_downloads_only_what_is_known(online: Run, hub: Hub, files: Files) -> None:
+    codec = {name[6:]: data for name, data in files.items() if name.startswith("codec/")}
+    for name in (CODEC, "some/codec"):
+        hub.add(name, codec)
+    head = '{{"mlxtts":1,"codec":"snac","codec_path":"{}","rate":24000}}'
+    stream = (
+        '\n{"id":"1","begin":{}}\n{"id":"1","codes":[0,0,0,0,0,0,0]}\n{"id":"1","end":"stop"}\n'
+    )
+    foreign, known = (f"{head.format(name)}{stream}".encode() for name in ("some/codec", CODEC))
+    done = online("mlxtts-decode", stdin=foreign)
+    assert (done.returncode, hub.requests) == (1, 0)
+    assert error_of(done).endswith(": run mlxtts-fetch some/codec")
+    assert online("mlxtts-decode", stdin=known).returncode == 0
+    assert online("mlxtts-decode", "--codec", "some/codec", stdin=foreign).returncode == 0
+    assert online("mlxtts-decode", stdin=foreign).returncode == 0

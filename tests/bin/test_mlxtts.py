@@ -49,6 +49,8 @@ LINES = [
     ("mlxtts-tokens --vo", {"--voice"}),
     ("mlxtts decode --ch", {"--chunk-tokens", "--chunk-ms"}),
     ("mlxtts-tokens --voice s", {"slt"}),
+    ("mlxtts-tokens --model sta", {"starter"}),
+    ("mlxtts fetch sn", {"snac"}),
 ]
 
 
