@@ -104,7 +104,8 @@ def fetch(name: str, access: Access = DEFAULT) -> Path:
     if folder := cached(name, access):
         return _usable(folder, name)
     wanted = f"--revision {access.revision} {name}" if access.revision else name
-    raise HubError(f"model {name!r}: not in the cache, and offline: run mlxtts-fetch {wanted}")
+    why = ", and HF_HUB_OFFLINE is set" if _offline() else ""
+    raise HubError(f"model {name!r}: not in the cache{why}: run mlxtts-fetch {wanted}")
 
 
 def locate_codec(name: str, access: Access = DEFAULT) -> Path:
@@ -164,8 +165,7 @@ def _local(name: str, access: Access) -> Path | None:
     entry = names().get(name)
     folder = PACKAGE / entry.folder if entry and entry.folder else Path(name)
     if not folder.is_dir():
-        known = ", ".join(names())
-        raise ModelError(f"model {name!r}: neither a folder, nor owner/name, nor one of {known}")
+        raise ModelError(f"model {name!r}: neither a folder nor a name that mlxtts-models lists")
     if access.revision:
         raise ModelError(f"model {name!r}: a folder, which has no revision {access.revision!r}")
     return folder

@@ -183,7 +183,7 @@ def test_a_revision(online: Run, hub: Hub, small: Files) -> None:
     assert online("mlxtts-decode", stdin=spoken).returncode == 0
     assert online("mlxtts-decode", "--codec", NAME, *offline, stdin=spoken).returncode == 0
     done = online("mlxtts-fetch", "--revision", "v2", "--offline", NAME)
-    assert error_of(done).endswith(f"and offline: run mlxtts-fetch --revision v2 {NAME}")
+    assert error_of(done).endswith(f": not in the cache: run mlxtts-fetch --revision v2 {NAME}")
 
 
 def test_fetch_brings_up_to_date(online: Run, hub: Hub, small: Files) -> None:
@@ -207,7 +207,7 @@ def test_fetch_brings_up_to_date(online: Run, hub: Hub, small: Files) -> None:
         ("a/ill", "{url} answers 500 Internal Server Error"),
         ("a/torch", "no safetensors in a/torch, and no other weights are read"),
         ("--revision v9 someone/small", "no revision 'v9' at {url}/someone/small"),
-        ("--offline a/gated", "not in the cache, and offline: run mlxtts-fetch a/gated"),
+        ("--offline a/gated", "not in the cache: run mlxtts-fetch a/gated"),
     ],
 )
 def test_what_cannot_be_had(words: str, reason: str, online: Run, hub: Hub, small: Files) -> None:
@@ -239,7 +239,8 @@ def test_no_network(run: Run) -> None:
     assert error_of(done) == f"mlxtts-tokens: model 'orpheus': {reason}"
     done = run("mlxtts-fetch", "orpheus")
     assert error_of(done) == (
-        "mlxtts-fetch: model 'orpheus': not in the cache, and offline: run mlxtts-fetch orpheus"
+        "mlxtts-fetch: model 'orpheus': not in the cache, and HF_HUB_OFFLINE is set: "
+        "run mlxtts-fetch orpheus"
     )
 
 
