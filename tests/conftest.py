@@ -29,7 +29,7 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 def environment(**more: str) -> dict[str, str]:
     """The environment of a command: this checkout's commands first, this Python next."""
     path = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
-    ours = {"PATH": path, "HF_HUB_OFFLINE": "1", "HF_TOKEN": "", "NO_PROXY": "127.0.0.1"}
+    ours = {"PATH": path, "HF_HUB_OFFLINE": "1", "HF_TOKEN": "", "NO_PROXY": "127.0.0.1,localhost"}
     return os.environ | ours | more
 
 

@@ -90,7 +90,10 @@ class Hub:
     @contextmanager
     def running(self) -> Iterator[Hub]:
         servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(self)) for _ in range(2)]
-        self.url, self.content_url = (f"http://127.0.0.1:{s.server_port}" for s in servers)
+        self.url = f"http://127.0.0.1:{servers[0].server_port}"
+        self.content_url = (
+            f"http://localhost:{servers[1].server_port}"  # another host, for a client
+        )
         for server in servers:
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
