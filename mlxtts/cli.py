@@ -158,6 +158,12 @@ class Tool:
         for path in paths or ["-"]:
             yield ("stdin" if path == "-" else path), self._chunks(path, binary)
 
+    def text(self, words: list[str]) -> tuple[str, Iterator[bytes]]:
+        """The words, or stdin if there are none: its name and its bytes as they come."""
+        if words:
+            return "text", iter([os.fsencode(" ".join(words))])
+        return next(self.inputs([], binary=False))
+
     def _chunks(self, path: str, binary: bool) -> Iterator[bytes]:
         if path != "-":
             with Path(path).open("rb", buffering=0) as file:

@@ -14,7 +14,7 @@ from mlxtts.engine.scheduler import Job, Scheduler
 from mlxtts.models import Config, Model, Prompt
 from mlxtts.nn import mx
 from mlxtts.nn.random import key
-from mlxtts.wire.tokens import End, Record
+from mlxtts.wire.tokens import Begin, Codes, End
 
 READING = 512  # tokens of prompts read in a step, while others are spoken
 
@@ -55,7 +55,7 @@ class Engine:
         """Queue an utterance. Its id must not be one that is still being spoken."""
         self._scheduler.waiting.append(Job(request, self._config.segment_pause))
 
-    def cancel(self, id: str) -> list[Record]:
+    def cancel(self, id: str) -> list[Begin | Codes | End]:
         """Give an utterance up; the records that this makes due."""
         waiting = self._scheduler.waiting
         for job in [job for job in waiting if job.request.id == id]:
@@ -65,9 +65,9 @@ class Engine:
             return [End(id, "cancel")]
         return []
 
-    def step(self) -> list[Record]:
+    def step(self) -> list[Begin | Codes | End]:
         """Work for about one frame; the records that are due."""
-        records: list[Record] = []
+        records: list[Begin | Codes | End] = []
         while job := self._scheduler.admit():
             job.next_segment()
             self._prepare(job)
@@ -76,7 +76,7 @@ class Engine:
         ahead, self._ahead = self._ahead, self._launch()
         return records + (self._settle(ahead) if ahead else [])
 
-    def run(self) -> Iterator[Record]:
+    def run(self) -> Iterator[Begin | Codes | End]:
         """Step until idle."""
         while not self.idle:
             yield from self.step()
@@ -100,11 +100,11 @@ class Engine:
         mx.async_eval(codes, ended)
         return Frame([(job, job.segment) for job in self._scheduler.rows], codes, ended)
 
-    def _settle(self, frame: Frame) -> list[Record]:
+    def _settle(self, frame: Frame) -> list[Begin | Codes | End]:
         """What is due of a frame: nothing for those who are not spoken any more."""
         codes: list[list[int]] = frame.codes.tolist()  # type: ignore[assignment]
         ended: list[bool] = frame.ended.tolist()  # type: ignore[assignment]
-        records: list[Record] = []
+        records: list[Begin | Codes | End] = []
         for (job, segment), row, done in zip(frame.rows, codes, ended, strict=True):
             if job.row is None or job.segment != segment:
                 continue

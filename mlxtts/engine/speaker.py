@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from mlxtts import hub, models
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.request import Request
+from mlxtts.errors import UsageError
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Frontend
 from mlxtts.text.lines import Utterance
@@ -45,6 +47,19 @@ class Speaker:
     def load(self, width: int = 1) -> Engine:
         """An engine that speaks so many utterances at a time."""
         return Engine(self._module.load(self._folder, self.config), self.config, width)
+
+    def sampling(self, **given: Any) -> Sampling:
+        """The model's sampling, but for what is given and not None. Raises UsageError."""
+        return replace(
+            self.config.sampling, **{name: x for name, x in given.items() if x is not None}
+        )
+
+    def frames(self, max_tokens: int | None) -> int | None:
+        """Whole frames in so many tokens. Raises UsageError if there is none."""
+        size = self.config.frame_codes
+        if max_tokens is not None and max_tokens < size:
+            raise UsageError(f"--max-tokens: must be at least {size}, the tokens of a frame")
+        return max_tokens and max_tokens // size
 
     def request(
         self,
