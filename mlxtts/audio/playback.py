@@ -7,6 +7,7 @@ two threads may use without a lock, and plays silence when there are none.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import time
 from collections import deque
@@ -187,6 +188,18 @@ NO_DEVICE = (
 )
 
 
+_ignore = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int)(
+    lambda *_: None
+)
+"""What ALSA calls with an error's file, line, function and number."""
+
+
+def _quiet_alsa() -> None:
+    """ALSA says on stderr, whenever it likes, that it ran dry; the player tells that itself."""
+    with contextlib.suppress(OSError, AttributeError):  # not the system's way to the loudspeaker
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_ignore)
+
+
 @contextlib.contextmanager
 def _portaudio() -> Iterator[Any]:
     """The sounddevice module, with its errors as AudioError. While devices are looked for, ALSA and
@@ -197,6 +210,8 @@ def _portaudio() -> Iterator[Any]:
     try:
         try:
             import sounddevice as sd
+
+            _quiet_alsa()
         except OSError:
             raise AudioError(
                 "the PortAudio library is not installed: "

@@ -1,10 +1,16 @@
 """The queue between two threads; the real thing with a sound server is in tests/bin."""
 
+import ctypes
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlxtts.audio.playback import Queue
+from tests.conftest import ROOT
 
 
 def column(samples: list[float]) -> np.ndarray:
@@ -51,3 +57,26 @@ def test_only_a_gap_within_an_utterance_is_an_underrun() -> None:
     queue.write(column([1] * 4))
     queue.play(block)
     assert queue.underruns == 2
+
+
+ALSA_ERROR = """
+import ctypes, sys
+from mlxtts.audio import playback
+if "quiet" in sys.argv: playback._quiet_alsa()
+ctypes.CDLL("libasound.so.2").snd_pcm_open(ctypes.byref(ctypes.c_void_p()), b"nosuch", 0, 0)
+"""
+
+
+def test_alsa_keeps_its_errors_to_itself() -> None:
+    try:
+        ctypes.CDLL("libasound.so.2")
+    except OSError:
+        pytest.skip("needs ALSA's library")
+    loud, quiet = (
+        subprocess.run(
+            [sys.executable, "-c", ALSA_ERROR, *words], capture_output=True, check=True, cwd=ROOT
+        ).stderr
+        for words in ([], ["quiet"])
+    )
+    assert b"nosuch" in loud
+    assert quiet == b""
