@@ -59,7 +59,8 @@ def _fits(value: object, hint: Any) -> bool:
 
 
 def read_safetensors(path: Path) -> dict[str, mx.array]:
-    """All tensors of one file, by name; they are read from disk when they are first used.
+    """All tensors of one file, by name. MLX reads each of them once, when it is first evaluated,
+    into memory of its own, so that the file is never there as a whole.
 
     Raises ModelError for a file that is not there, cut short or not safetensors.
     """
@@ -116,28 +117,34 @@ def load(module: Module, weights: dict[str, mx.array], source: Path) -> None:
 
     On a CPU they become float32, which has the only fast matrix product there.
     """
-    places = dict(tree_flatten(module.parameters()))
-    if missing := sorted(places.keys() - weights.keys()):
-        raise ModelError(f"{source}: no tensor {_few(missing)}")
-    if extra := sorted(weights.keys() - places.keys()):
-        raise ModelError(f"{source}: unknown tensor {_few(extra)}")
-    for name, place in places.items():
-        if weights[name].shape != place.shape:
-            raise ModelError(
-                f"{source}: tensor {name} has shape {weights[name].shape}, not {place.shape}"
-            )
+    _check_places(module, weights, source)
     if on_cpu():
-        weights = {name: _float32(weight) for name, weight in weights.items()}
+        weights = {name: _float32(tensor) for name, tensor in weights.items()}
     module.load_weights(list(weights.items()), strict=True)
     module.freeze()
+    del weights
     if on_cpu():
         for part in module.modules():
             if isinstance(part, Linear):  # x @ weight.T is faster with the columns contiguous
                 part.weight = mx.contiguous(part.weight.T).T
     try:
-        mx.eval(module.parameters())
+        for tensor in dict(tree_flatten(module.parameters())).values():
+            mx.eval(tensor)  # one by one, so that what it was made of is forgotten before the next
     except RuntimeError as error:
         raise ModelError(f"{source}: {error}") from None
+
+
+def _check_places(module: Module, weights: dict[str, mx.array], source: Path) -> None:
+    places = dict(tree_flatten(module.parameters()))
+    if missing := sorted(places.keys() - weights.keys()):
+        raise ModelError(f"{source}: no tensor {_few(missing)}")
+    if extra := sorted(weights.keys() - places.keys()):
+        raise ModelError(f"{source}: unknown tensor {_few(extra)}")
+    for name, tensor in places.items():
+        if weights[name].shape != tensor.shape:
+            raise ModelError(
+                f"{source}: tensor {name} has shape {weights[name].shape}, not {tensor.shape}"
+            )
 
 
 def _float32(weight: mx.array) -> mx.array:
