@@ -15,6 +15,7 @@ from mlxtts.nn import Linear, Module, mx, on_cpu, tree_flatten
 
 T = TypeVar("T")
 MAX_HEADER = 100 << 20  # as in the safetensors library
+OTHER_FORMATS = (".npz", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".gguf")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -80,6 +81,7 @@ def read_checkpoint(folder: Path) -> dict[str, mx.array]:
     path = folder / "model.safetensors"
     index = folder / "model.safetensors.index.json"
     if path.is_file() or not index.is_file():
+        _check_kind(path)
         return read_safetensors(path)
     shards = read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not all(type(name) is str for name in shards.values()):
@@ -90,6 +92,13 @@ def read_checkpoint(folder: Path) -> dict[str, mx.array]:
             raise ModelError(f"{index}: {name!r} is not a file name")
         weights |= read_safetensors(folder / name)
     return weights
+
+
+def _check_kind(path: Path) -> None:
+    """Other formats may hold code, and are not opened."""
+    others = sorted(other for other in path.parent.glob("*") if other.suffix in OTHER_FORMATS)
+    if others and not path.is_file():
+        raise ModelError(f"{others[0]}: only safetensors are read, and there is no {path.name}")
 
 
 def _check_safetensors(path: Path) -> None:

@@ -55,6 +55,15 @@ def test_bad_indices(tmp_path: Path, index: str) -> None:
         loading.read_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["weights.npz", "pytorch_model.bin", "model.pth", "x.gguf"])
+def test_only_safetensors_are_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"anything")
+    with pytest.raises(ModelError, match=f"{name}: only safetensors are read"):
+        loading.read_checkpoint(tmp_path)
+    write_safetensors(tmp_path / "model.safetensors", TENSORS)
+    assert loading.read_checkpoint(tmp_path).keys() == TENSORS.keys()
+
+
 class Stack(Module):
     def __init__(self, count: int, size: int) -> None:
         super().__init__()
