@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
@@ -12,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Linear, Module, mx, on_cpu, tree_flatten
+from mlxtts.nn.quantization import Tensor, float32, place, unpacked
 
 T = TypeVar("T")
 MAX_HEADER = 100 << 20  # as in the safetensors library
@@ -121,15 +123,18 @@ def _check_safetensors(path: Path) -> None:
         raise ModelError(f"{path}: cut short: {size} of {wanted} bytes")
 
 
-def load(module: Module, weights: dict[str, mx.array], source: Path) -> None:
+def load(module: Module, weights: Mapping[str, Tensor], source: Path) -> None:
     """Put the tensors in their places and evaluate them. `source` is named in errors.
 
-    On a CPU they become float32, which has the only fast matrix product there.
+    On a CPU they become float32, also what is quantised, for that has the only fast matrix product
+    there. The products of 4 layers of width 1024 on two cores: for one row 20 ms, packed in 4 bits
+    72 ms; for eight rows 41 and 494 ms; with MLX's own BLAS 32 and 56, 248 and 426 ms. Unpacking
+    takes 5 ns a weight, once.
     """
     _check_places(module, weights, source)
     if on_cpu():
-        weights = {name: _float32(tensor) for name, tensor in weights.items()}
-    module.load_weights(list(weights.items()), strict=True)
+        weights = {name: float32(unpacked(tensor)) for name, tensor in weights.items()}
+    module.load_weights(list(place(module, weights).items()), strict=True)
     module.freeze()
     del weights
     if on_cpu():
@@ -143,7 +148,7 @@ def load(module: Module, weights: dict[str, mx.array], source: Path) -> None:
         raise ModelError(f"{source}: {error}") from None
 
 
-def _check_places(module: Module, weights: dict[str, mx.array], source: Path) -> None:
+def _check_places(module: Module, weights: Mapping[str, Tensor], source: Path) -> None:
     places = dict(tree_flatten(module.parameters()))
     if missing := sorted(places.keys() - weights.keys()):
         raise ModelError(f"{source}: no tensor {_few(missing)}")
@@ -154,10 +159,6 @@ def _check_places(module: Module, weights: dict[str, mx.array], source: Path) ->
             raise ModelError(
                 f"{source}: tensor {name} has shape {weights[name].shape}, not {tensor.shape}"
             )
-
-
-def _float32(weight: mx.array) -> mx.array:
-    return weight.astype(mx.float32) if mx.issubdtype(weight.dtype, mx.floating) else weight
 
 
 def _few(names: list[str]) -> str:

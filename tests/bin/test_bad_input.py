@@ -204,6 +204,10 @@ def cut(folder: Path, name: str) -> None:
             lambda f: (f / "model.safetensors").rename(f / "weights.npz"),
             "small/weights.npz: only safetensors are read, and there is no model.safetensors",
         ),
+        (
+            lambda f: change(f, "config.json", quantization={"bits": 7}),
+            "small/config.json: quantization: mode affine: bits cannot be 7",
+        ),
     ],
 )
 def test_damaged_models(run: Run, model_folder: Path, damage: Any, reason: str) -> None:

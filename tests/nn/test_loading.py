@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Linear, Module, loading, mx
+from mlxtts.nn import Linear, Module, loading, mx, on_cpu
 from tests.conftest import write_safetensors
 
 TENSORS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -70,7 +70,9 @@ class Stack(Module):
         self.layers = [Linear(size, size, bias=False) for _ in range(count)]
 
 
-@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux")
+@pytest.mark.skipif(
+    not (Path("/proc/self/io").exists() and on_cpu()), reason="for a processor under Linux"
+)
 def test_loading_reads_once_and_keeps_no_second_copy(tmp_path: Path) -> None:
     """Nothing is read before it is needed, and what a tensor was made of goes before the next."""
     names = [f"layers.{n}.weight" for n in range(16)]
