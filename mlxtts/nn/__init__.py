@@ -12,10 +12,29 @@ from mlxtts import blas
 BLAS = blas.preload()
 
 import mlx.core as mx  # noqa: E402, TID251
-from mlx.nn import Embedding, Linear, Module, RMSNorm  # noqa: E402, TID251
-from mlx.utils import tree_flatten  # noqa: E402, TID251
+from mlx.nn import (  # noqa: E402, TID251
+    Embedding,
+    Linear,
+    Module,
+    QuantizedEmbedding,
+    QuantizedLinear,
+    RMSNorm,
+)
+from mlx.utils import tree_flatten, tree_unflatten  # noqa: E402, TID251
 
-__all__ = ["BLAS", "Embedding", "Linear", "Module", "RMSNorm", "mx", "on_cpu", "tree_flatten"]
+__all__ = [
+    "BLAS",
+    "Embedding",
+    "Linear",
+    "Module",
+    "QuantizedEmbedding",
+    "QuantizedLinear",
+    "RMSNorm",
+    "mx",
+    "on_cpu",
+    "tree_flatten",
+    "tree_unflatten",
+]
 
 
 def on_cpu() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
@@ -12,9 +13,11 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Linear, Module, mx, on_cpu, tree_flatten
+from mlxtts.nn.quantization import Tensor, float32, place, unpacked
 
 T = TypeVar("T")
 MAX_HEADER = 100 << 20  # as in the safetensors library
+OTHER_FORMATS = (".npz", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".gguf")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -59,7 +62,8 @@ def _fits(value: object, hint: Any) -> bool:
 
 
 def read_safetensors(path: Path) -> dict[str, mx.array]:
-    """All tensors of one file, by name; they are read from disk when they are first used.
+    """All tensors of one file, by name. MLX reads each of them once, when it is first evaluated,
+    into memory of its own, so that the file is never there as a whole.
 
     Raises ModelError for a file that is not there, cut short or not safetensors.
     """
@@ -79,6 +83,7 @@ def read_checkpoint(folder: Path) -> dict[str, mx.array]:
     path = folder / "model.safetensors"
     index = folder / "model.safetensors.index.json"
     if path.is_file() or not index.is_file():
+        _check_kind(path)
         return read_safetensors(path)
     shards = read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not all(type(name) is str for name in shards.values()):
@@ -89,6 +94,13 @@ def read_checkpoint(folder: Path) -> dict[str, mx.array]:
             raise ModelError(f"{index}: {name!r} is not a file name")
         weights |= read_safetensors(folder / name)
     return weights
+
+
+def _check_kind(path: Path) -> None:
+    """Other formats may hold code, and are not opened."""
+    others = sorted(other for other in path.parent.glob("*") if other.suffix in OTHER_FORMATS)
+    if others and not path.is_file():
+        raise ModelError(f"{others[0]}: only safetensors are read, and there is no {path.name}")
 
 
 def _check_safetensors(path: Path) -> None:
@@ -111,37 +123,42 @@ def _check_safetensors(path: Path) -> None:
         raise ModelError(f"{path}: cut short: {size} of {wanted} bytes")
 
 
-def load(module: Module, weights: dict[str, mx.array], source: Path) -> None:
+def load(module: Module, weights: Mapping[str, Tensor], source: Path) -> None:
     """Put the tensors in their places and evaluate them. `source` is named in errors.
 
-    On a CPU they become float32, which has the only fast matrix product there.
+    On a CPU they become float32, also what is quantised, for that has the only fast matrix product
+    there. The products of 4 layers of width 1024 on two cores: for one row 20 ms, packed in 4 bits
+    72 ms; for eight rows 41 and 494 ms; with MLX's own BLAS 32 and 56, 248 and 426 ms. Unpacking
+    takes 5 ns a weight, once.
     """
-    places = dict(tree_flatten(module.parameters()))
-    if missing := sorted(places.keys() - weights.keys()):
-        raise ModelError(f"{source}: no tensor {_few(missing)}")
-    if extra := sorted(weights.keys() - places.keys()):
-        raise ModelError(f"{source}: unknown tensor {_few(extra)}")
-    for name, place in places.items():
-        if weights[name].shape != place.shape:
-            raise ModelError(
-                f"{source}: tensor {name} has shape {weights[name].shape}, not {place.shape}"
-            )
+    _check_places(module, weights, source)
     if on_cpu():
-        weights = {name: _float32(weight) for name, weight in weights.items()}
-    module.load_weights(list(weights.items()), strict=True)
+        weights = {name: float32(unpacked(tensor)) for name, tensor in weights.items()}
+    module.load_weights(list(place(module, weights).items()), strict=True)
     module.freeze()
+    del weights
     if on_cpu():
         for part in module.modules():
             if isinstance(part, Linear):  # x @ weight.T is faster with the columns contiguous
                 part.weight = mx.contiguous(part.weight.T).T
     try:
-        mx.eval(module.parameters())
+        for tensor in dict(tree_flatten(module.parameters())).values():
+            mx.eval(tensor)  # one by one, so that what it was made of is forgotten before the next
     except RuntimeError as error:
         raise ModelError(f"{source}: {error}") from None
 
 
-def _float32(weight: mx.array) -> mx.array:
-    return weight.astype(mx.float32) if mx.issubdtype(weight.dtype, mx.floating) else weight
+def _check_places(module: Module, weights: Mapping[str, Tensor], source: Path) -> None:
+    places = dict(tree_flatten(module.parameters()))
+    if missing := sorted(places.keys() - weights.keys()):
+        raise ModelError(f"{source}: no tensor {_few(missing)}")
+    if extra := sorted(weights.keys() - places.keys()):
+        raise ModelError(f"{source}: unknown tensor {_few(extra)}")
+    for name, tensor in places.items():
+        if weights[name].shape != tensor.shape:
+            raise ModelError(
+                f"{source}: tensor {name} has shape {weights[name].shape}, not {tensor.shape}"
+            )
 
 
 def _few(names: list[str]) -> str:

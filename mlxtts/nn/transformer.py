@@ -5,12 +5,15 @@ and gate and up, are one matrix each: fewer, larger products."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu
 from mlxtts.nn.cache import Cache
+from mlxtts.nn.quantization import Tensor, order, stack
 from mlxtts.nn.rope import Llama3Scaling, Rope, Rotate, interleave
 
 
@@ -138,27 +141,46 @@ class Transformer(Module):
         return hidden
 
 
-TURNED = re.compile(r"\.[qk]_proj\.")
-FUSED = (
-    (("q_proj", "k_proj", "v_proj"), "qkv_proj"),
-    (("gate_proj", "up_proj"), "gate_up_proj"),
-)
+TURNED = re.compile(r"\.[qk]_proj\.weight$")
+FUSED = {
+    "qkv_proj": ("q_proj", "k_proj", "v_proj"),
+    "gate_up_proj": ("gate_proj", "up_proj"),
+}
 
 
-def fuse(weights: dict[str, mx.array], head_dim: int) -> dict[str, mx.array]:
+def check_parts(weights: Mapping[str, Tensor], shape: Shape, stem: str) -> None:
+    """Raise ModelError for a matrix that is missing or misshapen, before `fuse` hides its name.
+    `stem` is the transformer's name."""
+    rows = {
+        "self_attn.q_proj": shape.num_attention_heads * shape.head_dim,
+        "self_attn.k_proj": shape.num_key_value_heads * shape.head_dim,
+        "self_attn.v_proj": shape.num_key_value_heads * shape.head_dim,
+        "mlp.gate_proj": shape.intermediate_size,
+        "mlp.up_proj": shape.intermediate_size,
+    }
+    for layer, part in product(range(shape.num_hidden_layers), rows):
+        name = f"{stem}.layers.{layer}.{part}.weight"
+        if name not in weights:
+            raise ModelError(f"no tensor {name}")
+        found, wanted = weights[name].shape, (rows[part], shape.hidden_size)
+        if found != wanted:
+            raise ModelError(f"tensor {name} has shape {found}, not {wanted}")
+
+
+def fuse(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
     """Hugging Face's tensors to this module's: rows interleaved as `Rope` wants them, matrices that
     are one here stacked. Raises ModelError if one of these is missing."""
-    fused = {
-        name: interleave(tensor, head_dim) if TURNED.search(name) else tensor
-        for name, tensor in weights.items()
-    }
-    for parts, whole in FUSED:
+    fused = dict(weights)
+    for name in weights:
+        if TURNED.search(name):
+            fused[name] = order(weights[name], lambda part: interleave(part, head_dim))
+    for whole, parts in FUSED.items():
         for name in weights:
-            head, _, leaf = name.partition(f".{parts[0]}.")
-            if not leaf:
+            head, found, _ = name.partition(f".{parts[0]}.weight")
+            if not found:
                 continue
-            names = [f"{head}.{part}.{leaf}" for part in parts]
+            names = [f"{head}.{part}.weight" for part in parts]
             if missing := [name for name in names if name not in weights]:
                 raise ModelError(f"no tensor {missing[0]}")
-            fused[f"{head}.{whole}.{leaf}"] = mx.concatenate([fused.pop(name) for name in names])
+            fused[f"{head}.{whole}.weight"] = stack([fused.pop(name) for name in names])
     return fused

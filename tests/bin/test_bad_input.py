@@ -200,6 +200,14 @@ def cut(folder: Path, name: str) -> None:
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: no such file"),
         (lambda f: cut(f, "model.safetensors"), "model.safetensors: cut short: "),
         (lambda f: (f / "model.safetensors").write_bytes(RANDOM), "not a safetensors file"),
+        (
+            lambda f: (f / "model.safetensors").rename(f / "weights.npz"),
+            "small/weights.npz: only safetensors are read, and there is no model.safetensors",
+        ),
+        (
+            lambda f: change(f, "config.json", quantization={"bits": 7}),
+            "small/config.json: quantization: mode affine: bits cannot be 7",
+        ),
     ],
 )
 def test_damaged_models(run: Run, model_folder: Path, damage: Any, reason: str) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from mlxtts.nn.quantization import Packing
 from mlxtts.wire import pcm0, tokens
 from mlxtts.wire.tokens import Begin, Codes, End, Header
+from tests import checkpoints
 from tests.conftest import Run, environment
 
 TEXT = "Hello world. This is a small voice."
@@ -206,6 +208,21 @@ def test_a_model_of_ones_own(run: Run, model_folder: Path) -> None:
     elsewhere = model_folder.rename(model_folder.parent / "other")
     done = run("mlxtts-tokens --model other --max-tokens 7 Hello")
     assert json.loads(done.stdout.splitlines()[0])["codec_path"] == str(elsewhere.resolve())
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_quantised_model(run: Run, tmp_path: Path, shards: int) -> None:
+    packed, plain = checkpoints.quantise(checkpoints.tensors(), lambda _: Packing(64, 4))
+    folder = checkpoints.write(tmp_path / "packed", packed, {"group_size": 64, "bits": 4})
+    checkpoints.write(tmp_path / "plain", plain)
+    if shards > 1:
+        checkpoints.shard(folder, shards)
+    spoken = [
+        run(f"mlxtts-tokens --model {name} --temperature 0 --max-tokens 70 Hello").stdout
+        for name in ("packed", "plain")
+    ]
+    assert [len(text.splitlines()) for text in spoken] == [13, 13]
+    assert spoken[0].splitlines()[1:] == spoken[1].splitlines()[1:]
 
 
 def test_an_option_changes_what_is_said(run: Run) -> None:

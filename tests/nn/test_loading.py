@@ -1,3 +1,4 @@
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Linear, loading, mx
+from mlxtts.nn import Linear, Module, loading, mx, on_cpu
 from tests.conftest import write_safetensors
 
 TENSORS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -52,6 +53,45 @@ def test_bad_indices(tmp_path: Path, index: str) -> None:
     (tmp_path / "model.safetensors.index.json").write_text(index)
     with pytest.raises(ModelError, match=r"index\.json: "):
         loading.read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "pytorch_model.bin", "model.pth", "x.gguf"])
+def test_only_safetensors_are_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"anything")
+    with pytest.raises(ModelError, match=f"{name}: only safetensors are read"):
+        loading.read_checkpoint(tmp_path)
+    write_safetensors(tmp_path / "model.safetensors", TENSORS)
+    assert loading.read_checkpoint(tmp_path).keys() == TENSORS.keys()
+
+
+class Stack(Module):
+    def __init__(self, count: int, size: int) -> None:
+        super().__init__()
+        self.layers = [Linear(size, size, bias=False) for _ in range(count)]
+
+
+@pytest.mark.skipif(
+    not (Path("/proc/self/io").exists() and on_cpu()), reason="for a processor under Linux"
+)
+def test_loading_reads_once_and_keeps_no_second_copy(tmp_path: Path) -> None:
+    """Nothing is read before it is needed, and what a tensor was made of goes before the next."""
+    names = [f"layers.{n}.weight" for n in range(16)]
+    tensors = {name: np.ones((512, 512), np.float16) for name in names}
+    write_safetensors(tmp_path / "x.safetensors", tensors)
+    module, size = Stack(16, 512), 16 * 512 * 512
+
+    def read() -> int:
+        return int(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])
+
+    before = read()
+    weights = loading.read_safetensors(tmp_path / "x.safetensors")
+    assert read() - before < size / 8
+    del weights
+    held = mx.get_active_memory()
+    mx.reset_peak_memory()
+    loading.load(module, loading.read_safetensors(tmp_path / "x.safetensors"), tmp_path)
+    assert 2 * size <= read() - before < 2.2 * size
+    assert 4 * size <= mx.get_peak_memory() - held < 7 * size
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ config.json. Token ids: github.com/canopyai/Orpheus-TTS and its tokenizer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlxtts.errors import ModelError
 from mlxtts.nn.loading import configure, read_json
+from mlxtts.nn.quantization import Quantization
 from mlxtts.nn.rope import Llama3Scaling
 from mlxtts.nn.sampling import Sampling
 from mlxtts.nn.transformer import Shape
@@ -69,6 +70,7 @@ class Config:
     codec_path: str = "mlx-community/snac_24khz"
 
     rope_scaling: Llama3Scaling | None = None
+    quantization: Quantization = field(default_factory=Quantization)
     generation: Generation = Generation()
 
     @classmethod
@@ -86,7 +88,11 @@ class Config:
         if not isinstance(rope, dict):
             raise ModelError(f"{path}: rope_scaling cannot be {rope!r}")
         theta = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
-        parts = {"rope_scaling": _scaling(rope, path), "generation": generation}
+        parts = {
+            "rope_scaling": _scaling(rope, path),
+            "quantization": Quantization.parse(raw, str(path)),
+            "generation": generation,
+        }
         config = configure(cls, theta | raw | parts, path)
         config._check(path)
         return config

@@ -7,17 +7,19 @@ those rows of the head are computed, and no malformed frame can be drawn.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlxtts.errors import ModelError
+from mlxtts.errors import ModelError, subject
 from mlxtts.models.orpheus.batch import Batch, Prompt
 from mlxtts.models.orpheus.config import Config
 from mlxtts.nn import Linear, Module, mx
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
+from mlxtts.nn.quantization import Tensor, gather, project
 from mlxtts.nn.sampling import Sampling
-from mlxtts.nn.transformer import Transformer, fuse
+from mlxtts.nn.transformer import Transformer, check_parts, fuse
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,15 +28,24 @@ if TYPE_CHECKING:
 def load(folder: Path, config: Config) -> Model:
     """The model with the tokenizer and the weights in `folder`."""
     model = Model(config, _tokenizer(folder / "tokenizer.json"))
-    load_weights(model, sanitize(read_checkpoint(folder), config), folder)
+    load_weights(model, _tensors(folder, config), folder)
     return model
 
 
-def sanitize(weights: dict[str, mx.array], config: Config) -> dict[str, mx.array]:
-    """Hugging Face's tensors to this model's."""
-    if config.tie_word_embeddings:
-        weights = {name: w for name, w in weights.items() if not name.startswith("lm_head.")}
-    return fuse(weights, config.shape.head_dim)
+def _tensors(folder: Path, config: Config) -> dict[str, Tensor]:
+    weights = read_checkpoint(folder)
+    with subject(str(folder)):
+        return sanitize(weights, config)
+
+
+def sanitize(weights: dict[str, mx.array], config: Config) -> dict[str, Tensor]:
+    """Hugging Face's tensors to this model's. Older Llamas bring the frequencies of their rotary
+    positions, and some tied ones a head."""
+    unused = r".*\.rotary_emb\.inv_freq" + (r"|lm_head\..*" if config.tie_word_embeddings else "")
+    needed = {name: w for name, w in weights.items() if not re.fullmatch(unused, name)}
+    tensors = gather(needed, config.quantization)
+    check_parts(tensors, config.shape, "model")
+    return fuse(tensors, config.shape.head_dim)
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -69,11 +80,11 @@ class Model(Module):
         """(B, hidden_size) to (B, codebook_size) at this slot; at slot 0 one more, the end."""
         head = self.model.embed_tokens if self.config.tie_word_embeddings else self.lm_head
         first = self.config.audio_token_offset + slot * self.config.codebook_size
-        logits = hidden @ head.weight[first : first + self.config.codebook_size].T
+        logits = project(hidden, head, first, first + self.config.codebook_size)
         if slot:
             return logits
         end = self.config.end_of_speech_token_id
-        return mx.concatenate([logits, hidden @ head.weight[end : end + 1].T], axis=-1)
+        return mx.concatenate([logits, project(hidden, head, end, end + 1)], axis=-1)
 
     def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         return Prompt(self.tokens(text, voice), sampling, keys)

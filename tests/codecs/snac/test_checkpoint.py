@@ -1,11 +1,16 @@
 """The layouts in which SNAC is published, and the one in which the starter voice is."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mlxtts.codecs.snac.checkpoint import sanitize
+from mlxtts.codecs.snac.codec import load
 from mlxtts.errors import ModelError
-from mlxtts.nn import mx
+from mlxtts.nn import mx, tree_flatten
 from tests import weights
 
 TORCH = weights.snac(weights.SNAC_SMALL)
@@ -59,6 +64,21 @@ def test_all_layouts_hold_the_same(layout: object) -> None:
     found = sanitize(arrays(layout()))  # type: ignore[operator]
     assert found.keys() == expected.keys()
     for name, weight in expected.items():
+        np.testing.assert_allclose(np.array(found[name]), np.array(weight), atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", [lambda: TORCH, mlx_layout, folded])
+@pytest.mark.parametrize("kind", [mx.float16, mx.bfloat16], ids=str)
+def test_halves_load(tmp_path: Path, layout: Callable[[], weights.Tensors], kind: mx.Dtype) -> None:
+    """Weight norm is folded in float32, whatever the file has."""
+    halves = {name: tensor.astype(kind) for name, tensor in arrays(layout()).items()}
+    mx.save_safetensors(str(tmp_path / "model.safetensors"), halves)
+    (tmp_path / "config.json").write_text(json.dumps(weights.SNAC_SMALL))
+    expected = sanitize({name: tensor.astype(mx.float32) for name, tensor in halves.items()})
+    found = dict(tree_flatten(load(tmp_path).parameters()))
+    assert found.keys() == expected.keys()
+    for name, weight in expected.items():
+        assert found[name].dtype == mx.float32
         np.testing.assert_allclose(np.array(found[name]), np.array(weight), atol=1e-6)
 
 
