@@ -17,24 +17,24 @@ import argparse
 import contextlib
 import errno
 import os
-import queue
+import select
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlxtts import __version__, output
+from mlxtts.ahead import PATIENCE
 from mlxtts.errors import MlxttsError, UsageError, describe, subject
 from mlxtts.output import Output
 
 if TYPE_CHECKING:
     from mlxtts.wire.pcm0 import Frame
 
-__all__ = ["Ahead", "Parser", "Tool", "count", "main", "positive", "subject"]
+__all__ = ["Parser", "Tool", "count", "main", "positive", "subject"]
 
 CHUNK = 1 << 16
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -167,15 +167,13 @@ class Tool:
     def _chunks(self, path: str, binary: bool) -> Iterator[bytes]:
         if path != "-":
             with Path(path).open("rb", buffering=0) as file:
-                while data := file.read(CHUNK):
-                    yield data
+                yield from _read(file.fileno())
             return
         if STDIN in self._closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if binary and os.isatty(STDIN):
             raise UsageError("a terminal: pipe the output of another command in, or name a file")
-        while data := os.read(STDIN, CHUNK):
-            yield data
+        yield from _read(STDIN)
 
     def frames(self, paths: list[str]) -> Iterator[Frame]:
         """The PCM0 frames of `inputs`."""
@@ -200,37 +198,14 @@ class Tool:
         os.execv(command, [command.name, *arguments])
 
 
-T = TypeVar("T")
-
-
-class Ahead(Generic[T]):
-    """The items of an iterator, which a thread waits for, so that others can be worked on."""
-
-    def __init__(self, items: Iterable[T]) -> None:
-        self.ended = False
-        self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(1)
-        threading.Thread(target=self._fill, args=[items], daemon=True).start()
-
-    def next(self, *, wait: bool) -> T | None:
-        """The next item, or None if there is none, yet or any more. Raises what getting it did."""
-        if self.ended:
-            return None
-        try:
-            item, error = self._queue.get(block=wait)
-        except queue.Empty:
-            return None
-        if error:
-            raise error
-        self.ended = item is None
-        return item
-
-    def _fill(self, items: Iterable[T]) -> None:
-        try:
-            for item in items:
-                self._queue.put((item, None))
-            self._queue.put((None, None))
-        except BaseException as error:
-            self._queue.put((None, error))
+def _read(fd: int) -> Iterator[bytes]:
+    """What can be read, as it comes."""
+    while True:
+        while not select.select([fd], [], [], PATIENCE)[0]:
+            pass
+        if not (data := os.read(fd, CHUNK)):
+            return
+        yield data
 
 
 class _Killed(BaseException):

@@ -18,7 +18,8 @@ BELOW = {
     "errors": set(),
     "wire": {"errors"},
     "output": {"errors"},
-    "cli": {"errors", "output", "wire"},
+    "ahead": set(),
+    "cli": {"errors", "output", "wire", "ahead"},
     "blas": {"errors"},
     "hub": {"errors"},
     "text": {"errors"},
@@ -31,8 +32,8 @@ BELOW = {
 }
 """For each part of the package what it may import, beside itself."""
 CORE = ("nn", "codecs", "models", "engine", "wire", "text")
-STANDARD_ONLY = ("cli", "output", "wire", "errors", "blas")
-NO_MLX = ("cli", "output", "wire", "errors", "text", "audio", "hub", "blas")
+STANDARD_ONLY = ("ahead", "cli", "output", "wire", "errors", "blas")
+NO_MLX = ("ahead", "cli", "output", "wire", "errors", "text", "audio", "hub", "blas")
 
 
 def part(path: Path) -> str:

@@ -1,7 +1,5 @@
 import os
 import stat
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,29 +67,3 @@ def test_what_is_said_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     quiet.warn("nothing")
     quiet.info("done")
     assert capfd.readouterr().err == "prog: done\n"
-
-
-def test_ahead_waits_only_when_told_to() -> None:
-    given, wanted = threading.Event(), threading.Event()
-
-    def items() -> Iterator[str]:
-        yield "a"
-        given.wait()
-        yield "b"
-        wanted.set()
-        raise ModelError("broken")
-
-    ahead = cli.Ahead(items())
-    assert ahead.next(wait=True) == "a"
-    assert ahead.next(wait=False) is None
-    given.set()
-    assert ahead.next(wait=True) == "b"
-    wanted.wait()
-    with pytest.raises(ModelError, match="broken"):
-        ahead.next(wait=True)
-
-
-def test_ahead_comes_to_an_end() -> None:
-    ahead = cli.Ahead([1, 2])
-    assert [ahead.next(wait=True) for _ in range(4)] == [1, 2, None, None]
-    assert ahead.ended
