@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mlxtts.nn import mx
-from mlxtts.nn.transformer import Cache
+from mlxtts.nn.cache import Cache
 from mlxtts.voices.starter.training import (
     __main__,
     chain,
@@ -339,7 +339,7 @@ def test_mlxtts_speaks_the_exported_voice_as_it_was_trained(trained, voice):
     mine.load_state_dict(torch.load(trained / "lm" / "model.pt", weights_only=True))
     with torch.no_grad():
         expected = mine(torch.tensor([ids]))[0].numpy()
-    found = np.array(model.model(mx.array([ids]), Cache(model.config.shape))[0])
+    found = np.array(model.model(mx.array([ids]), Cache(model.config.num_hidden_layers))[0])
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
