@@ -57,13 +57,6 @@ class Cache:
         """Say that all layers have been given `count` more positions."""
         self._column += count
 
-    def prefix(self, length: int) -> Cache:
-        """The first positions of a cache of one row, as another cache."""
-        cache = Cache(len(self._layers))
-        cache._layers = [x if x is None else x[:, :, :length] for x in self._layers]
-        cache._column = length
-        return cache
-
     def append(self, other: Cache) -> None:
         """Add the row of a cache of one row as the last."""
         rows, length = len(self), other._column

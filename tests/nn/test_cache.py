@@ -102,13 +102,3 @@ def test_columns_that_nobody_needs_are_used_again() -> None:
     held = rows.cache._layers[0]
     assert held is not None
     assert held.shape[2] <= 3 * STEP
-
-
-def test_a_prefix_is_left_alone_by_what_follows() -> None:
-    cache = Cache(1)
-    cache.update(0, tensor([[1.0, 2.0, 3.0]], 0))
-    cache.advance(3)
-    prefix = cache.prefix(2)
-    cache.update(0, tensor([[4.0]], 0))
-    keys, _ = prefix.update(0, tensor([[9.0]], 0))
-    assert np.array(keys)[0, 0, :, 0].tolist() == [1, 2, 9]
