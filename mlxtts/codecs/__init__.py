@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import mx
@@ -45,6 +45,15 @@ class Codec(Protocol):
         """Begin an utterance. `key`: see nn.random.key. `lookahead`: None waits for all that a
         sample depends on; a number waits for so many frames, and takes for silence what is beyond
         them. `first`, if given, is the lookahead of the first push."""
+
+    def push(
+        self, streams: Sequence[Any], frames: Sequence[Sequence[Sequence[int]]]
+    ) -> list[mx.array]:
+        """`push` of several streams in one go, each with as many frames as the others. A stream
+        shares memory with those that it was last pushed with."""
+
+    def flush(self, streams: Sequence[Any]) -> list[mx.array]:
+        """`flush` of several streams in one go."""
 
 
 def names() -> list[str]:

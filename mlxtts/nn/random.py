@@ -22,10 +22,9 @@ def fold(keys: mx.array, number: int) -> mx.array:
     return keys + mx.array([0, number % 2**32], dtype=mx.uint32)
 
 
-def normal_at(keys: mx.array, start: int, length: int) -> mx.array:
+def normal_at(keys: mx.array, start: int | mx.array, length: int) -> mx.array:
     """Standard normal numbers at the positions start ... start + length - 1 of each row's own
-    endless sequence. `keys`: (B, 2); returns (B, length)."""
-    batch = len(keys)
-    positions = mx.arange(start, start + length).astype(mx.uint32)
-    first = mx.broadcast_to(keys[:, :1], (batch, length))
-    return _normal(mx.stack([first, keys[:, 1:] + positions], axis=-1))
+    endless sequence. `keys`: (B, 2); `start`: one for all, or (B, 1); returns (B, length)."""
+    positions = (start + mx.arange(length)).astype(mx.uint32)
+    second = keys[:, 1:] + positions
+    return _normal(mx.stack([mx.broadcast_to(keys[:, :1], second.shape), second], axis=-1))

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
-from mlxtts.codecs.snac.decoder import Convolution, Decoder, State
+from mlxtts.codecs.snac.decoder import Convolution, Decoder, Row, State, gather
 from mlxtts.nn import Module, conv, mx
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
@@ -75,6 +75,23 @@ class Codec(Module):
     ) -> Stream:
         return Stream(self, key, lookahead, first)
 
+    def push(
+        self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
+    ) -> list[mx.array]:
+        waits = [stream.wait for stream in streams]
+        pieces = self._decode(streams, self.latents(mx.array([*frames])))
+        early = {n: wait for n, wait in enumerate(waits) if wait is not None}
+        ends = [streams[n].end - wait * self.frame_samples for n, wait in early.items()]
+        for n, rest in zip(early, self._rest([streams[n] for n in early], ends), strict=True):
+            pieces[n] = mx.concatenate([pieces[n], rest])
+        mx.eval(pieces, streams[0].place[0].carries)
+        return pieces
+
+    def flush(self, streams: Sequence[Stream]) -> list[mx.array]:
+        pieces = self._rest(streams, [stream.end for stream in streams])
+        mx.eval(pieces)
+        return pieces
+
     def latents(self, frames: mx.array) -> mx.array:
         """(B, F, frame_codes) codes to (B, F * frame_latents, latents)."""
         batch = len(frames)
@@ -84,58 +101,70 @@ class Codec(Module):
             total = total + mx.repeat(level(frames[..., slots].reshape(batch, -1)), stride, axis=1)
         return total
 
+    def _decode(self, streams: Sequence[Stream], latents: mx.array) -> list[mx.array]:
+        """The samples that are settled by further latents, (B, T, latents)."""
+        before = gather([stream.place for stream in streams])
+        samples, start, after = self.decoder(latents, before)
+        for row, stream in enumerate(streams):
+            stream.place = after, row
+        return [
+            stream.take(samples[row], at * self.config.hop_length + start)
+            for row, (stream, at) in enumerate(zip(streams, before.positions, strict=True))
+        ]
+
+    def _rest(self, streams: Sequence[Stream], ends: Sequence[int]) -> list[mx.array]:
+        """The samples not sent yet before `ends`, as if the frames so far were all."""
+        if all(end <= stream.sent for stream, end in zip(streams, ends, strict=True)):
+            return [mx.zeros((0,))] * len(streams)
+        config = self.config
+        silence = mx.zeros((len(streams), -(-self.lag // config.hop_length), config.latents))
+        state = gather([stream.place for stream in streams])
+        samples, start, _ = self.decoder(silence, state, ended=True)
+        return [
+            stream.take(samples[row], stream.end + start, end)
+            for row, (stream, end) in enumerate(zip(streams, ends, strict=True))
+        ]
+
 
 class Stream:
-    """Implements codecs.Stream."""
+    """Implements codecs.Stream.
+
+    place: its row of a state that it may share with the streams it was pushed with.
+    sent: how many samples have left.
+    """
 
     def __init__(
         self, codec: Codec, key: mx.array | None, lookahead: int | None, first: int | None
     ) -> None:
         self._codec = codec
-        self._key = key
         self._lookahead = lookahead
         self._first = first
-        self._state = State()
-        self._sent = 0
+        self.place: Row = State((0,), key), 0
+        self.sent = 0
 
     def push(self, frames: Sequence[Sequence[int]]) -> mx.array:
-        early = self._first is not None and not self._state.position
-        lookahead = self._first if early else self._lookahead
-        codes = mx.array([frames])
-        samples, start, self._state = self._codec.decoder(
-            self._codec.latents(codes), self._state, key=self._key
-        )
-        settled = self._take(samples, start, start + samples.shape[1])
-        if lookahead is None:
-            return self._evaluated(settled)
-        until = self._end() - lookahead * self._codec.frame_samples
-        return self._evaluated(mx.concatenate([settled, self._rest(until)]))
+        return self._codec.push([self], [frames])[0]
 
     def flush(self) -> mx.array:
-        return self._evaluated(self._rest(self._end()))
+        return self._codec.flush([self])[0]
 
-    def _end(self) -> int:
-        return self._state.position * self._codec.config.hop_length
+    @property
+    def end(self) -> int:
+        """Samples that belong to the frames so far."""
+        state, row = self.place
+        return state.positions[row] * self._codec.config.hop_length
 
-    def _rest(self, until: int) -> mx.array:
-        """The samples not sent yet before `until`, as if the frames so far were all."""
-        if until <= self._sent:
-            return mx.zeros((0,))
-        config = self._codec.config
-        silence = mx.zeros((1, -(-self._codec.lag // config.hop_length), config.latents))
-        samples, start, _ = self._codec.decoder(
-            silence, self._state, self._state.position, self._key
-        )
-        return self._take(samples, start, until)
+    @property
+    def wait(self) -> int | None:
+        """The lookahead of the next push."""
+        early = self._first is not None and not self.end
+        return self._first if early else self._lookahead
 
-    def _take(self, samples: mx.array, start: int, stop: int) -> mx.array:
+    def take(self, samples: mx.array, start: int, stop: int | None = None) -> mx.array:
         """Those of samples start ... stop - 1 that have not been sent."""
-        first = max(self._sent, start, 0)
+        stop = start + len(samples) if stop is None else stop
+        first = max(self.sent, start, 0)
         if first >= stop:
             return mx.zeros((0,))
-        self._sent = stop
-        return samples[0, first - start : stop - start]
-
-    def _evaluated(self, samples: mx.array) -> mx.array:
-        mx.eval(samples, self._state.carries)
-        return samples
+        self.sent = stop
+        return samples[first - start : stop - start]

@@ -1,6 +1,7 @@
 """SNAC's decoder as a stream: latents in, samples out, each layer with the context it needs.
 
-Modules are named as in the PyTorch checkpoint; arrays are (batch, time, channels). A layer takes a
+Modules are named as in the PyTorch checkpoint; arrays are (batch, time, channels); a row of a batch
+is a signal of its own, which may have begun before the others. A layer takes a
 stretch of its input, which continues the last one, and gives the stretch of its output that is
 settled by then: as long as its input times its rate, and late by what the layer looks ahead. What
 lies before the beginning or after the end is zero at the input of every convolution, as the padding
@@ -9,7 +10,9 @@ of the one-shot decoder has it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from mlxtts.codecs.snac.config import Config
@@ -21,34 +24,71 @@ KERNEL = 7
 DILATIONS = (1, 3, 9)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
-    """Between two stretches: the latents so far, and the last inputs of each convolution."""
+    """Signals between two stretches, a row each: how many latents there were so far, the keys of
+    their noise, (B, 2), or None without noise, and the last inputs of each convolution."""
 
-    position: int = 0
+    positions: tuple[int, ...]
+    keys: mx.array | None
     carries: tuple[mx.array, ...] = ()
 
 
-class Flow:
-    """One stretch on its way through the layers: which samples of the layer's signal these are.
+Row = tuple[State, int]
 
-    Outputs before the beginning are not computed. When a stretch is used up in this way, a layer
-    gives None, and the layers after it have nothing to do yet.
+
+def gather(rows: Sequence[Row]) -> State:
+    """Rows of states as one state."""
+    first = rows[0][0]
+    if [*rows] == [(first, row) for row in range(len(first.positions))]:
+        return first
+    runs = [(state, [row for _, row in run]) for state, run in groupby(rows, lambda row: row[0])]
+    longest = max((state for state, _ in runs), key=lambda state: len(state.carries))
+    carries = []
+    for n, carry in enumerate(longest.carries):
+        nothing = mx.zeros((1, *carry.shape[1:]))
+        parts = [
+            state.carries[n][mx.array(run)] if n < len(state.carries) else nothing[[0] * len(run)]
+            for state, run in runs
+        ]
+        carries.append(mx.concatenate(parts))
+    keys = [state.keys[mx.array(run)] for state, run in runs if state.keys is not None]
+    return State(
+        tuple(state.positions[row] for state, row in rows),
+        mx.concatenate(keys) if keys else None,
+        tuple(carries),
+    )
+
+
+class Flow:
+    """A stretch of each row on its way through the layers: which samples of the layer's signal
+    these are, counted from where the stretch began.
+
+    What lies before the beginning of every row is not computed. When a stretch is used up in this
+    way, a layer gives None, and the layers after it have nothing to do yet. `ended`: the signals
+    ended before this stretch.
     """
 
-    def __init__(self, state: State, end: int | None) -> None:
-        self.start = state.position
-        self.end = end
+    def __init__(self, state: State, ended: bool) -> None:
+        places = state.positions
+        self.start = 0
+        self.ended = ended
         self.carries: list[mx.array] = []
         self._carries = iter(state.carries)
+        self._least, self._most = min(places), max(places)
+        same = self._least == self._most
+        self._places = self._least if same else mx.array(places)[:, None]
+
+    @property
+    def starts(self) -> int | mx.array:
+        """The index of the first sample in its signal: of all rows, or (B, 1)."""
+        return self._places + self.start
 
     def window(self, x: mx.array, reach: int) -> mx.array | None:
         """What a kernel that reaches so far to both sides needs for the outputs that are settled:
         the inputs with those before them in front."""
         joined = self.extend(x, 2 * reach)
-        self.start -= reach
-        early = max(0, -self.start)
-        self.start += early
+        early = self._move(self.start - reach)
         return joined[:, early:] if early < x.shape[1] else None
 
     def extend(self, x: mx.array, by: int) -> mx.array:
@@ -62,20 +102,24 @@ class Flow:
 
     def upsampled(self, x: mx.array, rate: int) -> mx.array:
         """`x`, `rate` times as long as its input was, without what lies before the beginning."""
-        padding = (rate + 1) // 2
-        self.start = self.start * rate - padding
-        if self.end is not None:
-            self.end *= rate
-        early = max(0, -self.start)
-        self.start += early
-        return x[:, early:]
+        self._least *= rate
+        self._most *= rate
+        self._places = self._places * rate
+        return x[:, self._move(self.start * rate - (rate + 1) // 2) :]
+
+    def _move(self, start: int) -> int:
+        """Turn to where the samples start; returns how many of them are before every beginning."""
+        early = max(0, -(self._most + start))
+        self.start = start + early
+        return early
 
     def _inside(self, x: mx.array) -> mx.array:
-        stop = self.start + x.shape[1]
-        if self.end is None or stop <= self.end:
-            return x
-        valid = mx.arange(self.start, stop) < self.end
-        return mx.where(valid[None, :, None], x, 0)
+        length = x.shape[1]
+        if self._least + self.start < 0:
+            x = mx.where((self.starts + mx.arange(length) >= 0)[..., None], x, 0)
+        if self.ended and self.start + length > 0:
+            x = mx.where((mx.arange(length) < -self.start)[:, None], x, 0)
+        return x
 
 
 class Convolution(Module):
@@ -115,8 +159,8 @@ class Noise(Module):
         super().__init__()
         self.linear = Convolution(channels, channels)
 
-    def __call__(self, x: mx.array, flow: Flow, key: mx.array) -> mx.array:
-        noise = normal_at(key, flow.start, x.shape[1])
+    def __call__(self, x: mx.array, flow: Flow, keys: mx.array) -> mx.array:
+        noise = normal_at(keys, flow.starts, x.shape[1])
         return x + noise[..., None] * conv.pointwise(x, self.linear.weight)
 
 
@@ -134,12 +178,12 @@ class Block(Module):
             *(ResidualUnit(half, dilation) for dilation in DILATIONS),
         ]
 
-    def __call__(self, x: mx.array, flow: Flow, key: mx.array | None) -> mx.array | None:
+    def __call__(self, x: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
         activation, up, noise, *units = self.block
         x = conv.transposed(flow.extend(activation(x), 1), up.weight, up.bias)
         x = flow.upsampled(x, self.rate)
-        if key is not None:
-            x = noise(x, flow, key)
+        if keys is not None:
+            x = noise(x, flow, keys)
         for unit in units:
             x = unit(x, flow)
             if x is None:
@@ -166,22 +210,23 @@ class Decoder(Module):
         self.lag += KERNEL // 2
 
     def __call__(
-        self, z: mx.array, state: State, end: int | None = None, key: mx.array | None = None
+        self, z: mx.array, state: State, *, ended: bool = False
     ) -> tuple[mx.array, int, State]:
-        """Decode the next latents, (B, T, latents), of a signal that ends after `end` of them.
+        """Decode the next latents, (B, T, latents), of signals that `ended` before them, if so.
 
         Returns the samples that are settled by them, (B, n): as many as belong to T latents, but
-        fewer at the beginning, since samples are `lag` behind latents, and with zeros or worse
-        after the end; the index of the first one; and the state to go on from. `key`, (B, 2)
-        uint32, seeds the noise; without one there is none.
+        fewer if all rows begin, since samples are `lag` behind latents, and with zeros or worse
+        outside the signals; the place of the first one from where these latents begin; and the
+        state to go on from.
         """
-        flow = Flow(state, end)
-        samples = self._layers(z, flow, key)
+        flow = Flow(state, ended)
+        samples = self._layers(z, flow, state.keys)
         if samples is None:
-            samples, flow.start = mx.zeros((len(z), 0)), 0
-        return samples, flow.start, State(state.position + z.shape[1], tuple(flow.carries))
+            samples = mx.zeros((len(z), 0))
+        positions = tuple(position + z.shape[1] for position in state.positions)
+        return samples, flow.start, State(positions, state.keys, tuple(flow.carries))
 
-    def _layers(self, z: mx.array, flow: Flow, key: mx.array | None) -> mx.array | None:
+    def _layers(self, z: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
         wide, across, *blocks, activation, last = self.model
         x = flow.window(z, KERNEL // 2)
         if x is None:
@@ -189,8 +234,8 @@ class Decoder(Module):
         x = conv.depthwise(x, wide.weight, wide.bias)
         x = conv.pointwise(x, across.weight, across.bias)
         for n, block in enumerate(blocks):
-            layer_key = None if key is None else key + mx.array([n, 0], dtype=mx.uint32)
-            x = block(x, flow, layer_key)
+            layer = None if keys is None else keys + mx.array([n, 0], dtype=mx.uint32)
+            x = block(x, flow, layer)
             if x is None:
                 return None
         x = flow.window(activation(x), KERNEL // 2)

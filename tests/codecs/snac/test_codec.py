@@ -74,6 +74,35 @@ def test_streams_are_exact_in_every_chunking(small: Codec, places: list[int]) ->
     np.testing.assert_allclose(streamed, whole, atol=1e-5)
 
 
+@st.composite
+def schedules(draw: st.DrawFn) -> list[tuple[int, list[int]]]:
+    """Steps of several utterances that come and go: frames to push, and who takes part."""
+    width = draw(st.integers(2, 4))
+    someone = st.lists(st.integers(0, width - 1), min_size=1, max_size=width, unique=True)
+    return draw(st.lists(st.tuples(st.integers(1, 3), someone), min_size=3, max_size=12))
+
+
+@given(schedules(), st.sampled_from([(None, None), (None, 0), (1, None)]))
+@settings(deadline=None, max_examples=40)
+def test_streams_together_are_as_alone(
+    small: Codec, schedule: list[tuple[int, list[int]]], lookahead: tuple[int | None, int | None]
+) -> None:
+    """Whoever takes part in which step, in whatever order, beside whomever."""
+    names = sorted({name for _, who in schedule for name in who})
+    together, alone = (
+        {name: small.stream(key(0, str(name)), *lookahead) for name in names} for _ in range(2)
+    )
+    said = dict.fromkeys(names, 0)
+    for count, who in schedule:
+        frames = [[SMALL[(name + said[name] + n) % FRAMES] for n in range(count)] for name in who]
+        found = small.push([together[name] for name in who], frames)
+        for name, piece, samples in zip(who, frames, found, strict=True):
+            np.testing.assert_allclose(samples, alone[name].push(piece), atol=1e-5)
+            said[name] += count
+    for name, samples in zip(names, small.flush([*together.values()]), strict=True):
+        np.testing.assert_allclose(samples, alone[name].flush(), atol=1e-5)
+
+
 def test_samples_leave_as_soon_as_they_are_settled(small: Codec) -> None:
     assert small.lag == 4757
     stream = small.stream(KEY)
