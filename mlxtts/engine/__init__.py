@@ -1,8 +1,10 @@
-"""Text to token records: `Speaker` knows a model by name, `Engine` runs it a frame at a time."""
+"""Text to token records and to sound: `Speaker` knows a model by name, `Engine` runs it a frame at
+a time, `Synthesis` its codec with it."""
 
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.request import Request
 from mlxtts.engine.speaker import Speaker
+from mlxtts.engine.synthesis import Sound, Synthesis
 from mlxtts.engine.talk import Talk
 
-__all__ = ["Engine", "Request", "Speaker", "Talk"]
+__all__ = ["Engine", "Request", "Sound", "Speaker", "Synthesis", "Talk"]

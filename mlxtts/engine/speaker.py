@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mlxtts import hub, models
+from mlxtts import codecs, hub, models
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.request import Request
+from mlxtts.engine.synthesis import Synthesis
 from mlxtts.errors import UsageError
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Frontend
@@ -22,6 +23,7 @@ class Speaker:
     """
 
     def __init__(self, name: str, access: hub.Access = hub.DEFAULT) -> None:
+        self._access = access
         self._folder = hub.locate(name, access)
         self._module = models.find(self._folder)
         self.name = hub.address(name, self._folder, access)
@@ -47,6 +49,12 @@ class Speaker:
     def load(self, width: int = 1) -> Engine:
         """An engine that speaks so many utterances at a time."""
         return Engine(self._module.load(self._folder, self.config), self.config, width)
+
+    def synthesis(self, width: int = 1) -> Synthesis:
+        """The same with its codec."""
+        header = self.header(None, 0)
+        folder = hub.locate_codec(header.codec_path, self._access)
+        return Synthesis(self.load(width), codecs.load(header.codec, folder))
 
     def sampling(self, **given: Any) -> Sampling:
         """The model's sampling, but for what is given and not None. Raises UsageError."""

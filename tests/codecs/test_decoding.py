@@ -8,47 +8,11 @@ import pytest
 
 from mlxtts.codecs.decoding import Decoding, Options
 from mlxtts.errors import ModelError, TokensError, UsageError
-from mlxtts.nn import mx
 from mlxtts.wire.pcm0 import Frame
 from mlxtts.wire.tokens import Begin, Codes, End, Header, Record
+from tests.codecs.fake import Codec
 
 HEADER = Header("fake", "here", 8_000, seed=5)
-
-
-class Codec:
-    """Two codes a frame; a frame is ten samples of its first code as hundredths; lags a frame."""
-
-    rate = 8_000
-    frame_codes = 2
-    frame_samples = 10
-    lag = 10
-
-    def __init__(self) -> None:
-        self.streams: list[tuple[list[int], int | None, int | None]] = []
-        self.chunks: list[int] = []
-
-    def refusal(self, codes: Sequence[int]) -> str | None:
-        return None if len(codes) == 2 else "not two"
-
-    def stream(self, key: mx.array, lookahead: int | None, first: int | None) -> "Stream":
-        self.streams.append((key[0].tolist(), lookahead, first))
-        return Stream(self)
-
-
-class Stream:
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
-        self._held: list[float] = []
-
-    def push(self, frames: Sequence[Sequence[int]]) -> mx.array:
-        self._codec.chunks.append(len(frames))
-        samples = self._held + [frame[0] / 100 for frame in frames for _ in range(10)]
-        self._held = samples[-10:]
-        return mx.array(samples[:-10], dtype=mx.float32)
-
-    def flush(self) -> mx.array:
-        held, self._held = self._held, []
-        return mx.array(held, dtype=mx.float32)
 
 
 def decode(records: Sequence[Record], **options: object) -> tuple[list[Frame], Codec]:

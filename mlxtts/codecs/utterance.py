@@ -1,0 +1,151 @@
+"""One utterance on its way from codes to sound.
+
+What an utterance needs of the codec it asks for, so that it can be done for several at a time: its
+work is a generator that yields a stream with the frames to push into it, or None to flush it, and
+gets the samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from mlxtts.audio.chunks import WIDTH, Rechunk, Trim
+from mlxtts.codecs import Codec, Stream
+from mlxtts.errors import TokensError, UsageError
+from mlxtts.nn import mx
+from mlxtts.nn.random import key
+from mlxtts.wire.tokens import Begin, Codes
+
+SILENCE = 10 ** (-50 / 20)
+LEAD = 0.01  # seconds kept before the onset
+
+Frames = list[tuple[int, ...]]
+Work = Generator[tuple[Stream, Frames | None], mx.array, list[bytes]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an utterance is cut on its way out.
+
+    lookahead, first: as in codecs.Codec.stream.
+    chunk_tokens: codes to decode at once; by default one frame at first and up to four as the
+        utterance gets longer, so that sound begins early and work is done in larger pieces later.
+    chunk_ms: length of the PCM0 frames in milliseconds; by default as the decoder gives them.
+    respect_boundaries: with chunk_ms, no PCM0 frame spans two chunks of the decoder.
+    trim: leave out the silence before speech.
+    seed: of the noise, in place of the one that made the codes.
+    """
+
+    lookahead: int | None = None
+    first: int | None = None
+    chunk_tokens: int | None = None
+    chunk_ms: float | None = None
+    respect_boundaries: bool = False
+    trim: bool = False
+    seed: int | None = None
+
+    def check(self, codec: Codec) -> None:
+        """Raises UsageError for what this codec cannot do."""
+        tokens, size = self.chunk_tokens, codec.frame_codes
+        if tokens is not None and (tokens < 1 or tokens % size):
+            raise UsageError(
+                f"--chunk-tokens {tokens}: must be a multiple of {size}, the codes of a frame"
+            )
+
+
+class Utterance:
+    """Samples leave as bytes, float32 little-endian, in pieces that may become PCM0 frames."""
+
+    def __init__(self, codec: Codec, options: Options, seed: int, begin: Begin) -> None:
+        self._codec = codec
+        self._options = options
+        self._seed = seed if options.seed is None else options.seed
+        self._id = begin.id
+        self._parts = 0
+        self._stream = self._new_stream()
+        self._pending: Frames = []
+        self._decoded = 0
+        self._trim = Trim(SILENCE, round(LEAD * codec.rate)) if options.trim else None
+        self._chunks = None
+        if options.chunk_ms is not None:
+            samples = max(1, round(options.chunk_ms * codec.rate / 1000))
+            self._chunks = Rechunk(samples, options.respect_boundaries)
+
+    def push(self, record: Codes) -> Work:
+        """Raises TokensError for codes that are not the codec's."""
+        if reason := self._codec.refusal(record.codes):
+            raise TokensError(record.line, reason)
+        pieces = []
+        if record.pause:
+            pieces += yield from self._finish_stream()
+            pieces += self.silence(record.pause)
+        self._pending.append(record.codes)
+        if len(self._pending) >= self._chunk_frames():
+            pieces += yield from self._decode()
+        return pieces
+
+    def flush(self) -> Work:
+        pieces = yield from self._finish_stream()
+        return pieces + (self._chunks.flush() if self._chunks else [])
+
+    def silence(self, seconds: float) -> list[bytes]:
+        return self._cut(b"\0" * (WIDTH * round(seconds * self._codec.rate)))
+
+    def _new_stream(self) -> Stream:
+        noise = key(self._seed, self._id, str(self._parts))
+        self._parts += 1
+        return self._codec.stream(noise, self._options.lookahead, self._options.first)
+
+    def _chunk_frames(self) -> int:
+        if self._options.chunk_tokens is not None:
+            return self._options.chunk_tokens // self._codec.frame_codes
+        return min(max(self._decoded // 6, 1), 4)
+
+    def _decode(self) -> Work:
+        frames, self._pending = self._pending, []
+        self._decoded += len(frames)
+        return self._speech((yield self._stream, frames))
+
+    def _finish_stream(self) -> Work:
+        pieces = (yield from self._decode()) if self._pending else []
+        pieces += self._speech((yield self._stream, None))
+        self._stream = self._new_stream()
+        return pieces
+
+    def _speech(self, samples: mx.array) -> list[bytes]:
+        data = bytes(memoryview(samples)) if samples.size else b""  # type: ignore[arg-type]
+        return self._cut(self._trim.push(data) if self._trim else data)
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        if not data:
+            return []
+        return self._chunks.push(data) if self._chunks else [data]
+
+
+def together(codec: Codec, works: Sequence[Work]) -> list[list[bytes]]:
+    """Do the work of several utterances, and what they ask of the codec in common calls."""
+    done: list[list[bytes]] = [[] for _ in works]
+    asked: dict[int, tuple[Stream, Frames | None]] = {}
+
+    def go_on(n: int, samples: mx.array | None) -> None:
+        try:
+            asked[n] = works[n].send(samples)  # type: ignore[arg-type]
+        except StopIteration as end:
+            done[n] = end.value
+
+    for n in range(len(works)):
+        go_on(n, None)
+    while asked:
+        count = _count(next(iter(asked.values())))
+        alike = {n: asked.pop(n) for n in [*asked] if _count(asked[n]) == count}
+        streams = [stream for stream, _ in alike.values()]
+        frames = [frames for _, frames in alike.values() if frames]
+        samples = codec.push(streams, frames) if frames else codec.flush(streams)
+        for n, piece in zip(alike, samples, strict=True):
+            go_on(n, piece)
+    return done
+
+
+def _count(ask: tuple[Stream, Frames | None]) -> int:
+    return len(ask[1] or [])
