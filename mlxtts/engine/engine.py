@@ -14,6 +14,7 @@ from mlxtts.engine.scheduler import Job, Scheduler
 from mlxtts.models import Config, Model, Prompt
 from mlxtts.nn import mx
 from mlxtts.nn.random import key
+from mlxtts.text.sentences import extent
 from mlxtts.wire.tokens import Begin, Codes, End
 
 READING = 512  # tokens of prompts read in a step, while others are spoken
@@ -130,7 +131,7 @@ class Engine:
         keys = key(request.seed, request.id, str(job.segment))
         prompt = self._model.prompt(job.text, request.voice, request.sampling, keys)
         self._prompts[job] = prompt
-        job.limit(self._config.frame_limit(job.text))
+        job.limit(self._config.frame_limit(extent(job.text)))
 
     def _drop(self, job: Job) -> None:
         if job.row is None:

@@ -28,11 +28,14 @@ class Speaker:
         self._module = models.find(self._folder)
         self.name = hub.address(name, self._folder, access)
         config = self._module.read_config(self._folder)
-        if entry := hub.known(name):  # a published checkpoint does not say its voices
-            config = replace(config, voices=entry.voices)
+        if entry := hub.known(name):  # a published checkpoint does not say these
+            config = replace(config, voices=entry.voices, languages=entry.languages)
         self.config: models.Config = config
         self.frontend = Frontend(
-            self.config.tags, self.config.spoken_form, self.config.segment_length
+            self.config.tags,
+            self.config.spoken_form,
+            self.config.segment_length,
+            self.config.languages[0],
         )
 
     def header(self, voice: str | None, seed: int) -> Header:

@@ -40,6 +40,10 @@ class Config(Protocol):
         """The voices, the default first."""
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes, that of most voices first."""
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """Emotion tags that it acts out, as `laugh` for `<laugh>`."""
 
@@ -49,7 +53,7 @@ class Config(Protocol):
 
     @property
     def segment_length(self) -> int:
-        """The most characters to be spoken in one go."""
+        """The most letters to be spoken in one go, as text.sentences counts them."""
 
     @property
     def segment_pause(self) -> float:
@@ -62,8 +66,8 @@ class Config(Protocol):
     @property
     def frame_codes(self) -> int: ...
 
-    def frame_limit(self, text: str) -> int:
-        """The most frames that the speech of a segment may have."""
+    def frame_limit(self, letters: int) -> int:
+        """The most frames that the speech of a segment of this extent may have."""
 
 
 class Prompt(Protocol):

@@ -13,12 +13,16 @@ TAG = re.compile(r"<([a-z]+)>")
 
 class Frontend:
     """What text must be like for one model: `tags` it acts out, whether it needs everything in
-    words (`spoken_form`), and the most characters it speaks in one go (`length`)."""
+    words (`spoken_form`), how much it speaks in one go (`length`, as of sentences.extent), and the
+    language in which sentences are told apart."""
 
-    def __init__(self, tags: tuple[str, ...], spoken_form: bool, length: int) -> None:
+    def __init__(
+        self, tags: tuple[str, ...], spoken_form: bool, length: int, language: str = "en"
+    ) -> None:
         self._tags = tags
         self._spoken_form = spoken_form
         self._length = length
+        self._language = language
         self._removed: set[str] = set()
         self._told: set[str] = set()
 
@@ -28,7 +32,7 @@ class Frontend:
             raise TextError("holds a NUL")
         text = TAG.sub(self._tag, text)
         pieces = []
-        for sentence in sentences(text):
+        for sentence in sentences(text, self._language):
             words = english.spoken(sentence) if self._spoken_form else " ".join(sentence.split())
             pieces += [piece for piece in fit(words, self._length) if self._speakable(piece)]
         if not pieces:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from unicodedata import category, east_asian_width
 
-BREAKS = (r"(?<=[;:])\s+", r"(?<=,)\s+", r"\s+")
+BREAKS = (r"[;:]\s+|[；：]", r",\s+|[，、]", r"\s+")
+WIDE = 3  # a Chinese character or a Korean syllable takes about as long as three letters
 
 
 def sentences(text: str, language: str = "en") -> list[str]:
@@ -14,27 +16,42 @@ def sentences(text: str, language: str = "en") -> list[str]:
     return [stripped for part in segment(language, text) if (stripped := part.strip())]
 
 
+def extent(text: str) -> int:
+    """How long it takes to say, in letters of an alphabet."""
+    return sum(WIDE if east_asian_width(char) in "WF" else 1 for char in text)
+
+
 def fit(text: str, length: int) -> list[str]:
-    """`text` in pieces of at most `length` characters, broken at the strongest break that gives
+    """`text` in pieces of an extent of at most `length`, broken at the strongest break that gives
     pieces that fit: semicolons, then commas, then spaces, and only at last within a word."""
-    if len(text) <= length:
+    if extent(text) <= length:
         return [text]
     for pattern in BREAKS:
-        parts = re.split(pattern, text)
+        cuts = [m.end() for m in re.finditer(pattern, text) if m.end() < len(text)]
+        parts = [text[a:b] for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
         if len(parts) > 1:
             return [piece for part in _packed(parts, length) for piece in fit(part, length)]
-    return [text[at : at + length] for at in range(0, len(text), length)]
+    return _chopped(text, length)
 
 
 def _packed(parts: list[str], length: int) -> list[str]:
     """Neighbours joined again while they fit, in lines of about the same length."""
-    total = sum(map(len, parts)) + len(parts) - 1
+    total = extent("".join(parts))
     even = min(length, -(-total // -(-total // length)) + length // 8)
-    packed = [parts[0]]
-    for part in parts[1:]:
-        joined = f"{packed[-1]} {part}"
-        if len(joined) <= even:
-            packed[-1] = joined
+    packed = [""]
+    for part in parts:
+        if extent((packed[-1] + part).strip()) <= even:
+            packed[-1] += part
         else:
             packed.append(part)
-    return packed
+    return [stripped for line in packed if (stripped := line.strip())]
+
+
+def _chopped(text: str, length: int) -> list[str]:
+    """Pieces of a word; a sign that belongs to the letter before it stays there."""
+    pieces = [""]
+    for char in text:
+        if extent(pieces[-1] + char) > length and not category(char).startswith("M"):
+            pieces.append("")
+        pieces[-1] += char
+    return [piece for piece in pieces if piece]

@@ -15,7 +15,7 @@ from mlxtts.wire.tokens import Begin, Codes, End, Record
 class Config:
     segment_pause: float = 0.25
 
-    def frame_limit(self, text: str) -> int:
+    def frame_limit(self, letters: int) -> int:
         return 5
 
 

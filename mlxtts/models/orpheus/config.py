@@ -20,7 +20,7 @@ from mlxtts.nn.transformer import Shape
 
 SLOTS = 7
 LEAST_SECONDS = 3.0
-SECONDS_A_CHARACTER = 0.25  # some four times what a character takes
+SECONDS_A_LETTER = 0.25  # some four times what a letter takes
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Config:
     prompt_prefix: tuple[int, ...] = (128_259,)
     prompt_suffix: tuple[int, ...] = (128_009, 128_260, 128_261, 128_257)
     voices: tuple[str, ...] = ("tara", "leah", "jess", "leo", "dan", "mia", "zac", "zoe")
+    languages: tuple[str, ...] = ("en",)
     tags: tuple[str, ...] = (
         "laugh", "chuckle", "sigh", "cough", "sniffle", "groan", "yawn", "gasp",
     )  # fmt: skip
@@ -78,6 +79,8 @@ class Config:
         """Raises ModelError for a variant that is not implemented."""
         path = folder / "generation_config.json"
         raw = read_json(path) if path.is_file() else {}
+        if raw.get("_from_model_config"):  # what was left of the language model that it grew from
+            raw = {}
         generation = configure(Generation, raw, path)
         path = folder / "config.json"
         return cls.parse(read_json(path), path, generation)
@@ -134,8 +137,8 @@ class Config:
     def frame_codes(self) -> int:
         return SLOTS
 
-    def frame_limit(self, text: str) -> int:
-        seconds = LEAST_SECONDS + SECONDS_A_CHARACTER * len(text)
+    def frame_limit(self, letters: int) -> int:
+        seconds = LEAST_SECONDS + SECONDS_A_LETTER * letters
         return min(round(seconds * self.frame_rate), self.generation.max_new_tokens // SLOTS)
 
 

@@ -56,9 +56,9 @@ def test_rope_parameters_as_newer_configurations_write_them() -> None:
 
 def test_the_limit_follows_the_text() -> None:
     config = parse()
-    assert config.frame_limit("") == 35  # three seconds
-    assert 35 < config.frame_limit("x" * 20) < config.frame_limit("x" * 40)
-    assert config.frame_limit("x" * 1000) == 1200 // 7
+    assert config.frame_limit(0) == 35  # three seconds
+    assert 35 < config.frame_limit(20) < config.frame_limit(40)
+    assert config.frame_limit(1000) == 1200 // 7
 
 
 def test_generation_settings_are_the_folders(tmp_path: Path) -> None:
@@ -66,6 +66,14 @@ def test_generation_settings_are_the_folders(tmp_path: Path) -> None:
     (tmp_path / "generation_config.json").write_text('{"temperature": 1, "do_sample": true}')
     sampling = Config.read(tmp_path).sampling
     assert (sampling.temperature, sampling.repetition_penalty) == (1, 1.3)
+
+
+def test_generation_settings_of_the_model_it_grew_from_are_not_its_own(tmp_path: Path) -> None:
+    """Llama-3.2's own file, which training leaves in the folder."""
+    (tmp_path / "config.json").write_text(json.dumps(ORPHEUS))
+    left = {"_from_model_config": True, "do_sample": True, "temperature": 0.6, "top_p": 0.9}
+    (tmp_path / "generation_config.json").write_text(json.dumps(left))
+    assert Config.read(tmp_path).sampling == Config.parse(ORPHEUS, Path("x"), Generation()).sampling
 
 
 @pytest.mark.parametrize(
