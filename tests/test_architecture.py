@@ -29,6 +29,7 @@ BELOW = {
     "models": {"errors", "nn", "codecs"},
     "engine": {"errors", "wire", "text", "hub", "nn", "codecs", "models"},
     "catalogue": {"errors", "hub", "nn", "models"},
+    "serve": {"errors", "wire", "text", "audio", "codecs", "models", "engine"},
 }
 """For each part of the package what it may import, beside itself."""
 CORE = ("nn", "codecs", "models", "engine", "wire", "text")
