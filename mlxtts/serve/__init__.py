@@ -1,6 +1,6 @@
 """Servers: one model, many listeners.
 
-    protocol   messages, sans-I/O                     plan      a start message in terms of the model
+    protocol   messages, sans-I/O                     plan      a start, in terms of the model
     runner     the thread that owns the model         session   one stream: text in, sound out
     ws         one connection                         speech    what all of them share
     access     token and origin                       metrics   what is counted
