@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from mlxtts.codecs.utterance import Options
 from mlxtts.engine import Request, Sound, Synthesis
 from mlxtts.errors import MlxttsError
+from mlxtts.nn import mx
 from mlxtts.wire.tokens import Begin, End
 
 JOIN = 10.0  # seconds that the thread may take to end
@@ -158,6 +159,8 @@ class Runner:
                     self._tell(self._deliver, events)
         except BaseException as error:
             self._tell(self._die, error)
+        finally:
+            mx.clear_streams()  # or the process aborts at its end, now and then
 
     def _take(self, *, wait: bool) -> list[Command] | None:
         """The commands that are there; None to end."""
