@@ -103,6 +103,7 @@ async def _serve(
     server = Uvicorn(_config(app, place, manner))
     serving = asyncio.create_task(server.serve(sockets))
     for bound in sockets:
+        bound.listen(BACKLOG)  # as uvicorn will in a moment
         log(f"listening on {_address(bound, place)}")
     failing = asyncio.create_task(part.failed())
     await asyncio.wait([first, failing, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -162,6 +163,7 @@ def _config(app: Starlette, place: Place, manner: Manner) -> uvicorn.Config:
         loop="asyncio",
         lifespan="off",
         log_config=None,
+        backlog=BACKLOG,
         access_log=False,
         proxy_headers=False,
         server_header=False,
