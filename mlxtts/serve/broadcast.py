@@ -59,7 +59,7 @@ class Broadcast:
         self.form: tuple[int, int] | None = None
         """The rate and the channels of the latest frame."""
         self.ended = False
-        self.error: MlxttsError | OSError | None = None
+        self.error: BaseException | None = None
         """What the stream ended by, if not well."""
         self.joined = asyncio.Event()
         """Set when there has been a listener."""
@@ -79,6 +79,8 @@ class Broadcast:
         return self.sent - len(self._ring)
 
     def send(self, frame: Frame) -> None:
+        if self.ended:
+            return
         self._ring.append(frame)
         self.form = frame.rate, frame.channels
         self.sent += 1
@@ -90,15 +92,22 @@ class Broadcast:
             listener.check()
         self._tell()
 
-    def end(self, error: MlxttsError | OSError | None = None) -> None:
+    def end(self, error: BaseException | None = None) -> None:
         """No more comes. Listeners get their rest."""
-        self.ended = True
-        self.error = error
+        if not self.ended:
+            self.ended = True
+            self.error = error
         self._tell()
+
+    async def over(self) -> None:
+        """Wait until it has ended."""
+        while not self.ended:
+            await self._news.wait()
 
     async def drained(self) -> None:
         """Wait until it has ended and nobody listens."""
-        while not self.ended or self._listeners:
+        await self.over()
+        while self._listeners:
             await self._news.wait()
 
     def listen(self, at: int | None = None) -> Listener:
@@ -201,6 +210,6 @@ def feed(
     try:
         for frame in itertools.chain.from_iterable(map(pieces, frames)):
             asyncio.run_coroutine_threadsafe(put(frame), loop).result()
-    except (MlxttsError, OSError) as problem:
+    except BaseException as problem:
         error = problem
     loop.call_soon_threadsafe(broadcast.end, error)
