@@ -34,7 +34,7 @@ from mlxtts.output import Output
 if TYPE_CHECKING:
     from mlxtts.wire.pcm0 import Frame
 
-__all__ = ["Parser", "Tool", "count", "main", "positive", "subject"]
+__all__ = ["Parser", "Tool", "count", "main", "port", "positive", "subject"]
 
 CHUNK = 1 << 16
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -84,6 +84,14 @@ def count(text: str) -> int:
     """A whole number above zero, as the type of an option."""
     value = int(text)
     if value < 1:
+        raise ValueError
+    return value
+
+
+def port(text: str) -> int:
+    """Of TCP, 0 for any, as the type of an option."""
+    value = int(text)
+    if not 0 <= value < 1 << 16:
         raise ValueError
     return value
 

@@ -91,6 +91,30 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)} on PATH")
 
 
+def node_path() -> str:
+    """Where Node finds packages: those that npm has installed for all, and Debian's."""
+    folders = ["/usr/share/nodejs", "/usr/lib/node_modules", "/usr/local/lib/node_modules"]
+    if npm := shutil.which("npm"):
+        done = subprocess.run([npm, "root", "-g"], capture_output=True, text=True, check=False)
+        folders.insert(0, done.stdout.strip())
+    return os.pathsep.join([*folders, os.environ.get("NODE_PATH", "")])
+
+
+def needs_node(package: str) -> pytest.MarkDecorator:
+    """Skip without Node and this package."""
+    missing = (
+        not shutil.which("node")
+        or subprocess.run(
+            ["node", "-e", f"require('{package}')"],
+            env=os.environ | {"NODE_PATH": node_path()},
+            capture_output=True,
+            check=False,
+        ).returncode
+    )
+    reason = f"needs node and its package {package} (npm install -g {package})"
+    return pytest.mark.skipif(bool(missing), reason=reason)
+
+
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
     """The format of huggingface.co/docs/safetensors: header length, JSON header, data."""
     names = {"float32": "F32", "float16": "F16"}

@@ -90,6 +90,8 @@ class Connection:
             self._obey(protocol.parse(data))
         except ProtocolError as problem:
             self._complain(problem)
+        if self._speech.draining:
+            self.leave_when_done()
 
     def _obey(self, message: Message) -> None:
         match message:
