@@ -33,7 +33,7 @@ from mlxtts.wire.pcm0 import Frame
 
 REST = 10.0
 """Seconds that listeners have to take what is left when the pipe has ended."""
-LEAVE = 1.0
+LEAVE = 5.0
 """Seconds that one who is dropped has to hear why."""
 DONE, POLICY, FAILED, AGAIN = 1000, 1008, 1011, 1013
 
