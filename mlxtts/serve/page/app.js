@@ -14,6 +14,8 @@ let broadcast = false;
 let speaking = false; // from Start until all has been heard
 let whole = false; // the server has sent everything
 let ended = ""; // what to say when all has been heard
+let asked = 0; // streams that the server has not yet said it has begun
+let session; // of the stream that is heard
 let started = 0;
 let arrived = 0;
 let peak = { value: 0, until: 0 };
@@ -24,7 +26,7 @@ const link = new Link({
   stream_started: begun,
   sound,
   stream_complete: complete,
-  stream_stopped: () => finish("Stopped"),
+  stream_stopped: stopped,
   error: failed,
   again: () => show("Connecting again"),
   lost,
@@ -71,12 +73,15 @@ async function start(event) {
   if (!link.isOpen || !player) return;
   trouble("");
   await begin();
-  if (!broadcast) link.send("start", { text: at.text.value, voice: at.voice.value });
+  if (broadcast) return;
+  asked++;
+  link.send("start", { text: at.text.value, voice: at.voice.value });
 }
 
 async function begin() {
   speaking = true;
   whole = false;
+  session = broadcast ? session : undefined;
   ended = "";
   arrived = 0;
   started = performance.now();
@@ -88,10 +93,14 @@ async function begin() {
 }
 
 function begun(message) {
-  if (message.broadcast && !speaking && player) {
-    broadcast = true;
-    begin();
-  }
+  broadcast = Boolean(message.broadcast);
+  asked = Math.max(0, asked - 1);
+  session = asked ? undefined : message.session_id; // what is still on its way is of an older one
+  if (broadcast && !speaking && player) begin();
+}
+
+function stopped(message) {
+  if (message.session_id === session) finish("Stopped");
 }
 
 function stop() {
@@ -101,7 +110,7 @@ function stop() {
 }
 
 function sound(data) {
-  if (!speaking || !player) return;
+  if (!speaking || !session || !player) return;
   try {
     const frame = parse(data);
     if (!arrived && frame.samples[0].length) arrived = performance.now();
@@ -113,7 +122,7 @@ function sound(data) {
 }
 
 function complete(message) {
-  if (!speaking) return;
+  if (!speaking || message.session_id !== session) return;
   whole = true;
   player?.end();
   const length = message.seconds === undefined ? "" : ` ${message.seconds.toFixed(1)} s`;
@@ -124,12 +133,15 @@ function complete(message) {
 function failed(message) {
   const again = message.retry_after === undefined ? "" : ` Try again in ${Math.ceil(message.retry_after)} s.`;
   trouble(`${sentence(message.message ?? message.code)}${again}`);
-  finish(link.isOpen ? "Ready" : "");
+  const refused = !message.session_id && asked > 0;
+  if (refused) asked--;
+  if (refused || message.session_id === session) finish("Ready");
 }
 
 function lost(reason) {
   if (reason) trouble(sentence(reason));
   at.connect.textContent = "Connect";
+  asked = 0;
   if (!whole) finish("");
   if (!speaking) show("Not connected");
   enable();

@@ -18,10 +18,10 @@ float silk(vec3 p) {
 }
 
 vec3 tint(float x) {
-  vec3 apricot = vec3(1.00, 0.74, 0.57), rose = vec3(0.91, 0.56, 0.66);
-  vec3 violet = vec3(0.55, 0.50, 0.86), sea = vec3(0.36, 0.62, 0.83);
-  vec3 warm = mix(apricot, rose, smoothstep(0.0, 0.42, x));
-  return mix(mix(warm, violet, smoothstep(0.36, 0.74, x)), sea, smoothstep(0.72, 1.0, x));
+  vec3 apricot = vec3(1.00, 0.80, 0.65), rose = vec3(0.93, 0.64, 0.66);
+  vec3 violet = vec3(0.58, 0.54, 0.82), sea = vec3(0.38, 0.60, 0.78);
+  vec3 warm = mix(apricot, rose, smoothstep(0.08, 0.50, x));
+  return mix(mix(warm, violet, smoothstep(0.40, 0.76, x)), sea, smoothstep(0.70, 1.0, x));
 }
 
 void main() {
@@ -29,8 +29,8 @@ void main() {
   float far = length(place);
   vec2 way = place / max(far, 1e-4);
   float soft = 2.5 / min(size.x, size.y);
-  float swell = 0.012 + 0.055 * level;
-  float radius = 0.66 + 0.012 * sin(phase * 0.9) + 0.045 * level + swell * silk(vec3(way * 1.1, 0.0));
+  float swell = 0.006 + 0.018 * level;
+  float radius = 0.67 + 0.010 * sin(phase * 0.9) + 0.060 * level + swell * silk(vec3(way * 1.1, 0.0));
 
   // The surface: a ball, dented by the silk.
   float depth = sqrt(max(0.0, 1.0 - far * far / (radius * radius)));
@@ -39,7 +39,7 @@ void main() {
   vec3 along = cross(normalize(ball + 1e-4), across);
   float here = silk(ball * 1.25), step = 0.06;
   float dx = silk((ball + across * step) * 1.25) - here, dy = silk((ball + along * step) * 1.25) - here;
-  vec3 normal = normalize(ball - (0.10 + 0.30 * level) * (across * dx + along * dy) / step);
+  vec3 normal = normalize(ball - (0.11 + 0.15 * level) * (across * dx + along * dy) / step);
 
   // Its light: from above and the left, some through it, a rim.
   vec3 lamp = normalize(vec3(-0.5, 0.75, 0.65));
@@ -49,7 +49,7 @@ void main() {
   vec3 colour = tint(clamp(0.52 - 0.34 * dot(normal, lamp) + 0.30 * here, 0.0, 1.0));
   colour *= mix(0.80, 1.12, lit * lit);
   colour = mix(colour, vec3(1.0, 0.95, 0.91), 0.42 * smoothstep(0.72, 1.0, lit) + 0.35 * glint);
-  colour += (0.06 + 0.20 * level) * tint(0.2 + 0.3 * here) * depth;
+  colour += (0.03 + 0.12 * level) * tint(0.1 + 0.2 * here) * depth;
   colour = mix(colour, mix(vec3(1.0, 0.97, 0.95), vec3(0.66, 0.66, 1.0), dark), 0.55 * rim);
   float inside = smoothstep(soft, -soft, far - radius);
 
@@ -136,7 +136,7 @@ export class Orb {
     this.#shown += (this.level - this.#shown) * (1 - Math.exp(-passed / pace));
     this.#phase += passed * (0.45 + 1.6 * this.#shown);
     this.#late = passed > SLOW ? this.#late + 1 : Math.max(0, this.#late - 1);
-    if (this.#late > 20 && this.#density > 0.5) {
+    if (this.#late > 10 && this.#density > 0.5) {
       this.#density /= 1.5;
       this.#late = 0;
     }
