@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -113,6 +114,16 @@ def needs_node(package: str) -> pytest.MarkDecorator:
     )
     reason = f"needs node and its package {package} (npm install -g {package})"
     return pytest.mark.skipif(bool(missing), reason=reason)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def needs_chromium() -> pytest.MarkDecorator:
+    """Skip without Playwright's Python package and a Chromium, which it need not have brought."""
+    missing = not CHROMIUM or not importlib.util.find_spec("playwright")
+    reason = "needs chromium on PATH, and the package playwright"
+    return pytest.mark.skipif(missing, reason=reason)
 
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:

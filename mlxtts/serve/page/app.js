@@ -37,15 +37,15 @@ async function connect() {
   if (connected()) return disconnect();
   at.connect.textContent = "Cancel";
   show("Connecting");
-  link.open();
   try {
     player ??= await Player.open();
     Object.assign(player, { onreport: report, onbegun: first });
     await player.context.resume();
-    window.dispatchEvent(new Event("player"));
   } catch (problem) {
-    trouble(problem.message);
+    trouble(sentence(problem.message));
+    return lost("");
   }
+  if (connected()) link.open();
 }
 
 function disconnect() {
@@ -143,9 +143,12 @@ function lost(reason) {
   at.connect.textContent = "Connect";
   asked = 0;
   if (!whole) finish("");
-  if (!speaking) show("Not connected");
+  if (!speaking) show(resting());
   enable();
 }
+
+/** What to say when nothing is heard and nobody is connected. */
+const resting = () => (broadcast && whole ? ended : "Not connected");
 
 /** Nothing more is to be heard. */
 function finish(state) {
@@ -174,8 +177,7 @@ function report({ played, samples, waiting, underflows, silence, flowing, peak: 
   at.underflows.title = `${silence.toFixed(2)} s of silence`;
   if (whole && !flowing && waiting === 0 && speaking) {
     speaking = false;
-    show(ended);
-    if (!connected()) show(broadcast ? ended : "Not connected");
+    show(connected() ? ended : resting());
     enable();
   }
 }

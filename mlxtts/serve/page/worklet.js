@@ -95,8 +95,8 @@ class Player extends AudioWorkletProcessor {
     if (!this.flowing && (enough || (!this.filling && this.ring.length))) this.#begin();
     const size = out[0].length;
     const count = this.flowing ? this.ring.take(out) : 0;
-    if (this.flowing && count < size) this.#runDry();
     if (this.broken && count) this.#fadeIn(out, count);
+    if (this.flowing && count < size) this.#runDry();
     this.played += count;
     this.#fadeOut(out, count);
     this.#measure(out[0]);
