@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -274,8 +275,8 @@ def test_an_oversized_message_closes_its_connection(server: Server) -> None:
 
 
 def test_a_full_server_says_so_at_once(server: Server) -> None:
-    clients = [server.client() for _ in range(7)]
-    try:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(7)]
         for ws in clients[:6]:
             start(ws, LONG, output_chunk_duration_ms=1000)
             receive(ws, "stream_started")
@@ -292,26 +293,22 @@ def test_a_full_server_says_so_at_once(server: Server) -> None:
         eventually(lambda: server.metric("streams_waiting") == 1)
         start(clients[6])
         receive(clients[6], "stream_started")
-    finally:
-        for ws in clients:
-            ws.close()
 
 
 def test_who_vanishes_has_no_row(server: Server) -> None:
-    ws = server.client()
-    start(ws, LONG)
-    ws.recv(60)
-    ws.recv(60)
-    assert server.metric("rows_busy") == 1
-    ws.socket.shutdown(socket.SHUT_RDWR)
-    eventually(lambda: server.metric("rows_busy") == 0, 5)
-    ws.close()
+    with server.client() as ws:
+        start(ws, LONG)
+        ws.recv(60)
+        ws.recv(60)
+        assert server.metric("rows_busy") == 1
+        ws.socket.shutdown(socket.SHUT_RDWR)
+        eventually(lambda: server.metric("rows_busy") == 0)
 
 
 def test_a_slow_reader_has_no_row_and_loses_nothing(server: Server) -> None:
     text = "The first sentence is here. " * 70
     raw = socket.create_connection(("127.0.0.1", int(server.address.rpartition(":")[2])))
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     with server.client(sock=raw, max_queue=1) as slow:
         start(slow, text)
         receive(slow, "stream_started")
@@ -478,9 +475,9 @@ def test_what_it_cannot_begin_with(
     assert error_of(done).startswith(f"mlxtts-ws: {reason.format(**names)}")
 
 
-def test_sigterm_lets_streams_end(server: Server) -> None:
-    with running("--max-streams", "1") as server:
-        idle, busy, queued = (server.client() for _ in range(3))
+def test_sigterm_lets_streams_end() -> None:
+    with running("--max-streams", "1") as server, ExitStack() as stack:
+        idle, busy, queued = (stack.enter_context(server.client()) for _ in range(3))
         for ws in (busy, queued):
             start(ws, "It goes on. Until the end.")
             receive(ws, "stream_started")
