@@ -41,7 +41,7 @@ def test_quantised_weights_are_smaller() -> None:
     packed = models.quantised(arrays, models.Packing(32, 4))
     assert models.size(packed) < models.size(arrays) / 2
     model = models.ours(raw, packed, models.Packing(32, 4))
-    assert orpheus.rate(model, 1, frames=3) > 0
+    assert orpheus.rate(model, 2, frames=9) > 0
 
 
 def test_a_listener_who_waits() -> None:

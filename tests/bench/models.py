@@ -68,7 +68,8 @@ class Ids:
 
 
 def tensors(raw: dict[str, Any], kind: mx.Dtype) -> Arrays:
-    """Random weights under Hugging Face's names."""
+    """Random weights under Hugging Face's names, the same every time."""
+    mx.random.seed(0)
     width, ffn, dim = raw["hidden_size"], raw["intermediate_size"], raw["head_dim"]
     heads, groups = raw["num_attention_heads"] * dim, raw["num_key_value_heads"] * dim
     shapes = {

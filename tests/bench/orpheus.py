@@ -36,6 +36,7 @@ def rate(model: Model, rows: int, frames: int = FRAMES) -> float:
     while len(begun) < rows and not engine.idle:
         begun |= {record.id for record in engine.step() if isinstance(record, Codes)}
     start, count = time.perf_counter(), 0
+    stop = start + 1e-9
     while not engine.idle:
         found = sum(isinstance(record, Codes) for record in engine.step())
         if found < rows / 2:
