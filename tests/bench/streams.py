@@ -80,7 +80,7 @@ def listen(model: Model, codec: Any, width: int, length: float, seed: int = 0) -
             elif isinstance(event, End):
                 ended.append(listeners.pop(event.id))
     ended += [one for one in listeners.values() if one.first]
-    return [one for one in ended if one.added >= settled]
+    return [one for one in ended if one.added >= settled and one.heard]
 
 
 def quantile(values: list[float], q: float) -> float:
@@ -89,7 +89,7 @@ def quantile(values: list[float], q: float) -> float:
 
 def line(width: int, listeners: list[Listener], memory: float) -> list[object]:
     waits = [1000 * one.wait for one in listeners]
-    factors = [one.factor for one in listeners if one.heard > 1]
+    factors = [one.factor for one in listeners if one.last > (one.first or 0)]
     late = [one.late for one in listeners]
     return [
         width,
