@@ -28,6 +28,7 @@ BELOW = {
     "codecs": {"errors", "wire", "audio", "nn"},
     "models": {"errors", "nn", "codecs"},
     "engine": {"errors", "wire", "text", "hub", "nn", "codecs", "models"},
+    "serve": {"errors", "wire", "text", "codecs", "models", "engine"},
     "catalogue": {"errors", "hub", "nn", "models"},
 }
 """For each part of the package what it may import, beside itself."""

@@ -128,7 +128,7 @@ class Engine:
 
     def _prepare(self, job: Job) -> None:
         request = job.request
-        keys = key(request.seed, request.id, str(job.segment))
+        keys = key(request.seed, request.name or request.id, str(job.segment))
         prompt = self._model.prompt(job.text, request.voice, request.sampling, keys)
         self._prompts[job] = prompt
         job.limit(self._config.frame_limit(extent(job.text)))

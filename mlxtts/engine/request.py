@@ -13,6 +13,7 @@ class Request:
 
     segments: its text in pieces, each short enough for the model, in the form that it speaks.
     pause: seconds of silence before it.
+    name: what it is drawn by beside the seed, where that must be another than its id.
     max_frames: limit for each segment, in place of the model's own.
     """
 
@@ -24,3 +25,4 @@ class Request:
     seed: int
     pause: float = 0.0
     max_frames: int | None = None
+    name: str | None = None

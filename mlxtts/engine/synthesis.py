@@ -4,7 +4,7 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlxtts.codecs import Codec
 from mlxtts.codecs.utterance import Options, Utterance, Work, together
@@ -95,7 +95,8 @@ class Synthesis:
 
     def _begin(self, record: Begin) -> list[bytes]:
         request, options = self._wanted[record.id]
-        utterance = Utterance(self._codec, options, request.seed, record)
+        drawn = replace(record, id=request.name or record.id)
+        utterance = Utterance(self._codec, options, request.seed, drawn)
         self._utterances[record.id] = utterance
         return utterance.silence(record.pause)
 

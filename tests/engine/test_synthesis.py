@@ -1,6 +1,7 @@
 """Sound of several requests at a time: the same as that of each through a pipeline."""
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,3 +111,20 @@ def test_the_starter_sounds_as_through_a_pipeline() -> None:
         found = np.frombuffer(data, "<f4")
         assert len(found) == len(expected) > 10_000
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_name_is_what_the_sound_is_drawn_by() -> None:
+    speaker = Speaker("starter")
+    request = speaker.request(Utterance("1", "Oh."), sampling=speaker.sampling(temperature=1.0))
+    synthesis = speaker.synthesis(4)
+    for again in (
+        request,
+        replace(request, id="2", name="1"),
+        replace(request, id="3", name="3"),
+        replace(request, id="4"),
+    ):
+        synthesis.add(again)
+    events = [*synthesis.run()]
+    first, same, other, also = (heard(events, name) for name in "1234")
+    assert first == pytest.approx(same, abs=1e-3)
+    assert first != other != also

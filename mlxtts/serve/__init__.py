@@ -1,0 +1,1 @@
+"""Servers: one model, many listeners."""
