@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlxtts.errors import UsageError
-from mlxtts.nn import mx
+from mlxtts.nn import mx, on_cpu
+
+FLOAT_BITS = 30  # of floats from 0 to 1: the others are 0
+SEARCHED, FEW = 6, 16  # bits found at a time, and in how many rows; in more rows half as many
 
 
 @dataclass(frozen=True)
@@ -81,22 +84,45 @@ def sample(logits: mx.array, settings: Settings, noise: mx.array) -> mx.array:
 
 def truncate(logits: mx.array, settings: Settings) -> mx.array:
     """Minus infinity for what top-k, top-p and min-p, in this order, exclude."""
-    size = logits.shape[-1]
+    find = sorted_least if on_cpu() else searched_least
     if _used(settings.top_k, 0):
-        ascending = mx.sort(logits, axis=-1)
-        rank = mx.where(settings.top_k == 0, 0, mx.maximum(size - settings.top_k, 0))
-        least = mx.take_along_axis(ascending, mx.broadcast_to(rank, (len(logits), 1)), axis=-1)
-        logits = mx.where(logits >= least, logits, -mx.inf)
+        size = logits.shape[-1]
+        count = mx.where(settings.top_k == 0, size, mx.array(settings.top_k))
+        probabilities = mx.softmax(logits, axis=-1)
+        kept = probabilities >= find(probabilities, mx.ones(logits.shape), count)
+        logits = mx.where(kept, logits, -mx.inf)
     if _used(settings.top_p, 1):
         probabilities = mx.softmax(logits, axis=-1)
-        ascending = mx.sort(probabilities, axis=-1)
-        kept = mx.cumsum(ascending, axis=-1) > 1 - settings.top_p
-        least = mx.min(mx.where(kept, ascending, ascending[..., -1:]), axis=-1, keepdims=True)
-        logits = mx.where(probabilities >= least, logits, -mx.inf)
+        kept = probabilities >= find(probabilities, probabilities, mx.array(settings.top_p))
+        logits = mx.where(kept, logits, -mx.inf)
     if _used(settings.min_p, 0):
         least = mx.max(logits, axis=-1, keepdims=True) + mx.log(mx.array(settings.min_p))
         logits = mx.where(logits >= least, logits, -mx.inf)
     return logits
+
+
+def sorted_least(values: mx.array, weights: mx.array, enough: mx.array) -> mx.array:
+    """The least of (B, N) values from 0 to 1 above which the weights sum to less than `enough`, a
+    number or (B, 1): the likeliest are taken until there is enough. (B, 1)."""
+    order = mx.argsort(-values, axis=-1)
+    descending = mx.take_along_axis(values, order, axis=-1)
+    above = mx.cumsum(mx.take_along_axis(weights, order, axis=-1), axis=-1, inclusive=False)
+    return mx.min(mx.where(above < enough, descending, 1), axis=-1, keepdims=True)
+
+
+def searched_least(values: mx.array, weights: mx.array, enough: mx.array) -> mx.array:
+    """`sorted_least` for a GPU, which is slow to sort: the bits of such floats are ordered as they
+    are, and some of them are found at a time, from the highest."""
+    bits, weights, enough = values.view(mx.int32)[:, None], weights[:, None], enough[..., None]
+    digit = SEARCHED if len(values) <= FEW else SEARCHED // 2
+    digits = mx.arange(2**digit)[:, None]
+    below = mx.zeros((len(values), 1, 1), dtype=mx.int32)
+    for place in range(FLOAT_BITS - digit, -1, -digit):
+        tried = below + (digits << place)
+        above = mx.sum(mx.where(bits > tried, weights, 0), axis=-1, keepdims=True)
+        found = mx.sum(above >= enough, axis=1, keepdims=True) - 1
+        below = below + (mx.maximum(found, 0) << place)
+    return (below + 1).view(mx.float32)[:, 0]
 
 
 def penalise(logits: mx.array, recent: mx.array, settings: Settings) -> mx.array:

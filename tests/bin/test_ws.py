@@ -19,6 +19,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.sync.client import connect, unix_connect
 
+from mlxtts.audio.smooth import Smooth
 from mlxtts.wire import pcm0
 from tests.conftest import Run, environment, error_of, needs, needs_node, node_path
 from tests.serve.servers import (
@@ -125,6 +126,18 @@ def test_the_older_form_is_the_same_sound(server: Server) -> None:
     np.testing.assert_allclose(samples(data), samples(binary), atol=1e-4)
 
 
+def test_crossfades_are_those_of_the_filter(server: Server) -> None:
+    with server.client() as ws:
+        plain = samples(speak(ws, output_chunk_duration_ms=50))
+        faded = samples(speak(ws, output_chunk_duration_ms=50, crossfade_ms=10))
+    smooth = Smooth(10)
+    smooth.start(24_000, 1)
+    frames = [plain[at : at + 1200, None] for at in range(0, len(plain), 1200)]
+    expected = np.concatenate([smooth.push(frame) for frame in frames])[:, 0]
+    np.testing.assert_allclose(faded, expected, atol=1e-4)
+    assert np.abs(plain - faded).max() > 0.01
+
+
 def test_text_is_spoken_while_it_is_written(server: Server) -> None:
     with server.client() as ws:
         start(ws, None)
@@ -206,7 +219,7 @@ def test_tags_that_are_left_out_are_told(server: Server) -> None:
         ({"voice": "nobody"}, "voice"),
         ({"model_path": "mlx-community/other"}, "model"),
         ({"model_path": "../../etc"}, "model"),
-        ({"crossfade_ms": 5}, "unsupported"),
+        ({"crossfade_ms": 1001}, "option"),
         ({"chunk_tokens": 50}, "option"),
         ({"max_tokens": 6}, "option"),
         ({"temperature": -1}, "option"),

@@ -1,10 +1,21 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlxtts.errors import UsageError
 from mlxtts.nn import mx
 from mlxtts.nn.random import fold, key
-from mlxtts.nn.sampling import Sampling, Settings, noise, penalise, sample, truncate
+from mlxtts.nn.sampling import (
+    Sampling,
+    Settings,
+    noise,
+    penalise,
+    sample,
+    searched_least,
+    sorted_least,
+    truncate,
+)
 
 LOGITS = mx.array(np.log([[0.5, 0.05, 0.3, 0.15], [0.1, 0.2, 0.3, 0.4]]).astype(np.float32))
 
@@ -31,6 +42,30 @@ def kept(sampling: Sampling) -> list[list[int]]:
 )
 def test_truncation(sampling: Sampling, expected: list[list[int]]) -> None:
     assert kept(sampling) == expected
+
+
+@given(
+    st.integers(1, 3),
+    st.lists(st.integers(0, 40), min_size=2, max_size=30).filter(any),
+    st.floats(0.01, 0.99),
+)
+def test_what_is_kept_is_found_without_a_sort_too(rows: int, counts: list[int], p: float) -> None:
+    """Whatever is equal, and whatever is nothing."""
+    values = mx.array([counts[n:] + counts[:n] for n in range(rows)]) / sum(counts)
+    values = mx.concatenate([values] * (6 if rows == 3 else 1))  # few rows, or many
+    for weights, enough in ((values, p), (mx.ones(values.shape), 1 + int(p * len(counts)))):
+        expected = sorted_least(values, weights, mx.array(enough))
+        found = searched_least(values, weights, mx.array(enough))
+        kept, wanted = values >= found, values >= mx.maximum(expected, 1e-30)
+        assert kept.tolist() == wanted.tolist()
+
+
+def test_rows_are_searched_for_what_is_enough_for_each() -> None:
+    values = mx.softmax(mx.random.normal((20, 300), key=mx.random.key(1)), axis=-1)
+    enough = mx.linspace(0.05, 0.95, 20)[:, None]
+    found = searched_least(values, values, enough)
+    assert found.tolist() == sorted_least(values, values, enough).tolist()
+    assert len({mx.sum(row).item() for row in values >= found}) > 15
 
 
 def test_zero_temperature_takes_the_likeliest() -> None:
