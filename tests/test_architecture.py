@@ -29,6 +29,7 @@ BELOW = {
     "models": {"errors", "nn", "codecs"},
     "engine": {"errors", "wire", "text", "hub", "nn", "codecs", "models"},
     "serve": {"errors", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
+    "api": {"errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
     "catalogue": {"errors", "hub", "nn", "models"},
 }
 """For each part of the package what it may import, beside itself."""

@@ -1,6 +1,7 @@
 """README's recipes, run as they stand; a loudspeaker and a second machine are stood in for."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def test_recipes(number: int, online: Run, published: Hub, tmp_path: Path) -> No
     sounds = [path for path in tmp_path.iterdir() if path.name not in ("lines.txt",)]
     assert sounds
     assert all(path.stat().st_size > 500 for path in sounds)
+
+
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_python(number: int, run: Run, tmp_path: Path) -> None:
+    """Each alone, in an empty folder."""
+    done = run(sys.executable, "-W", "error", "-c", PYTHON[number], PYTHONPATH=str(ROOT))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout or [*tmp_path.iterdir()]
+    assert all(path.stat().st_size > 500 for path in tmp_path.iterdir())
+
+
+def test_there_are_five_examples_in_python() -> None:
+    assert len(PYTHON) >= 5
 
 
 def test_there_are_ten_of_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from mlxtts import codecs, hub, models
@@ -50,14 +51,22 @@ class Speaker:
         )
 
     def load(self, width: int = 1) -> Engine:
-        """An engine that speaks so many utterances at a time."""
-        return Engine(self._module.load(self._folder, self.config), self.config, width)
+        """An engine that speaks so many utterances at a time. The weights are loaded once."""
+        return Engine(self._model, self.config, width)
 
     def synthesis(self, width: int = 1) -> Synthesis:
-        """The same with its codec."""
+        """The same with its codec, which is loaded once, too."""
+        return Synthesis(self.load(width), self._codec)
+
+    @cached_property
+    def _model(self) -> models.Model:
+        model: models.Model = self._module.load(self._folder, self.config)
+        return model
+
+    @cached_property
+    def _codec(self) -> codecs.Codec:
         header = self.header(None, 0)
-        folder = hub.locate_codec(header.codec_path, self._access)
-        return Synthesis(self.load(width), codecs.load(header.codec, folder))
+        return codecs.load(header.codec, hub.locate_codec(header.codec_path, self._access))
 
     def sampling(self, **given: Any) -> Sampling:
         """The model's sampling, but for what is given and not None. Raises UsageError."""

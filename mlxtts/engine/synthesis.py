@@ -24,6 +24,9 @@ class Sound:
     data: bytes
 
 
+Event = Begin | Sound | End
+
+
 class Synthesis:
     """Speaks as many requests at a time as the engine does. The frames of a step are decoded in
     common."""
@@ -53,22 +56,22 @@ class Synthesis:
         self._wanted[request.id] = request, options
         self._engine.add(request)
 
-    def cancel(self, id: str) -> list[Begin | Sound | End]:
+    def cancel(self, id: str) -> list[Event]:
         """Give an utterance up, at once and without the rest of its sound; its end, if it had
         begun."""
         self._forget(id)
         return [end for end in self._engine.cancel(id) if isinstance(end, End)]
 
-    def step(self) -> list[Begin | Sound | End]:
+    def step(self) -> list[Event]:
         """Work for about one frame; what has come of it."""
         return [*self._events(self._engine.step())]
 
-    def run(self) -> Iterator[Begin | Sound | End]:
+    def run(self) -> Iterator[Event]:
         """Step until idle."""
         while not self.idle:
             yield from self.step()
 
-    def _events(self, records: list[Spoken]) -> Iterator[Begin | Sound | End]:
+    def _events(self, records: list[Spoken]) -> Iterator[Event]:
         of: dict[str, list[Spoken]] = {}
         for record in records:
             of.setdefault(record.id, []).append(record)

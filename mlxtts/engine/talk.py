@@ -15,7 +15,7 @@ class Talk:
 
     def __init__(self, engine: Engine, *, ordered: bool = True) -> None:
         self._engine = engine
-        self._order = Order(matters=ordered)
+        self._order: Order[Spoken] = Order(matters=ordered)
         self._speaking: set[str] = set()
 
     @property

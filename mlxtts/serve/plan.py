@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlxtts import hub
+from mlxtts.audio.smooth import Smooth
 from mlxtts.codecs.utterance import Options
 from mlxtts.engine import Request, Speaker
 from mlxtts.errors import UsageError, VoiceError
@@ -19,12 +20,13 @@ SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 
 @dataclass(frozen=True)
 class Plan:
-    """How a stream is to be spoken. `request` lacks only a text and an id; `pause` is between two;
-    `effective` is what `stream_started` says."""
+    """How a stream is to be spoken. `request` lacks only a text and an id; `pause` is between two,
+    `crossfade` at the seams of frames; `effective` is what `stream_started` says."""
 
     request: Request
     options: Options
     pause: float
+    crossfade: Smooth | None
     base64: bool
     effective: dict[str, Any]
 
@@ -37,8 +39,6 @@ def make(speaker: Speaker, start: Start, model: str, voice: str | None) -> Plan:
     """`model` is what clients may call it, `voice` the one for those that name none."""
     if start.model_path is not None and not _same(start.model_path, model):
         raise ProtocolError("model", f"model_path: this server speaks with {model}")
-    if start.crossfade_ms:
-        raise ProtocolError("unsupported", "crossfade_ms: only 0", option="crossfade_ms")
     try:
         request = _request(speaker, start, voice)
     except VoiceError as error:
@@ -49,6 +49,7 @@ def make(speaker: Speaker, start: Start, model: str, voice: str | None) -> Plan:
         request=request,
         options=_options(start, speaker.config.frame_codes),
         pause=speaker.config.segment_pause,
+        crossfade=_crossfade(start.crossfade_ms, speaker.config.sample_rate),
         base64=start.format == "base64",
         effective=_effective(speaker, start, request, model),
     )
@@ -80,6 +81,14 @@ def _options(start: Start, frame: int) -> Options:
         chunk_ms=start.output_chunk_duration_ms,
         respect_boundaries=start.respect_source_boundaries,
     )
+
+
+def _crossfade(milliseconds: float, rate: int) -> Smooth | None:
+    if not milliseconds:
+        return None
+    smooth = Smooth(milliseconds)
+    smooth.start(rate, 1)
+    return smooth
 
 
 def _effective(speaker: Speaker, start: Start, request: Request, model: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from collections import deque
 from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from mlxtts.engine import Sound
 from mlxtts.errors import TextError
 from mlxtts.serve.plan import Plan
@@ -188,6 +190,9 @@ class Stream:
     def _sound(self, data: bytes) -> None:
         if self.first_sound is None:
             self.first_sound = time.monotonic() - self._began
+        if self.plan.crossfade:
+            samples = np.frombuffer(data, "<f4")[:, None]
+            data = self.plan.crossfade.push(samples).tobytes()
         self._chunks += 1
         self.samples += len(data) // WIDTH
         self._unsent += len(data) // WIDTH

@@ -33,11 +33,12 @@ GOING_AWAY, POLICY, FAILED = 1001, 1008, 1011
 @dataclass(frozen=True)
 class Item:
     """A message on its way out: text or binary. `stream`: whose sound or end it is; `samples`: how
-    much sound."""
+    much sound; `last`: with it the stream is over."""
 
     data: str | bytes
     stream: Stream | None = None
     samples: int = 0
+    last: bool = False
 
 
 class Connection:
@@ -162,7 +163,7 @@ class Connection:
         if not stream.plan.base64:
             self._put(Item(pcm0.encode_end(stream.plan.rate), stream))
         message = protocol.encode("stream_complete", session_id=stream.id, **stream.stats())
-        self._put(Item(message, stream))
+        self._put(Item(message, stream, last=True))
 
     def failed(self, stream: Stream, problem: ProtocolError) -> None:
         self._drop_stream()
@@ -210,9 +211,11 @@ class Connection:
         while True:
             while self._outbox:
                 item = self._outbox.popleft()
+                if item.last:
+                    self._finish()
                 await self._send(item.data)
-                if item.stream:
-                    self._sent(item, item.stream)
+                if item.stream and item.samples:
+                    item.stream.sent(item.samples)
             if self._leaving:
                 await self._ws.close(self._leaving)
                 return
@@ -225,12 +228,11 @@ class Connection:
         else:
             await self._ws.send_bytes(data)
 
-    def _sent(self, item: Item, stream: Stream) -> None:
-        if item.samples:
-            stream.sent(item.samples)
-        elif isinstance(item.data, str) and self._stream is stream:
-            self._stream = None
-            self._metrics.completed.inc()
-            self._speech.log(f"{stream.id}: complete")
-            if self._speech.draining:
-                self.leave()
+    def _finish(self) -> None:
+        """Nothing can be said of the stream any more but that it is complete."""
+        assert self._stream
+        self._speech.log(f"{self._stream.id}: complete")
+        self._stream = None
+        self._metrics.completed.inc()
+        if self._speech.draining:
+            self.leave()

@@ -33,19 +33,24 @@ class Line:
     data: bytes | None
     pause: float
 
-    def utterance(self) -> Utterance:
-        """The line as plain text, or as a JSON object with `text` and, if wanted, `id` and `voice`.
-        Without an `id` an utterance is called by its ordinal. Raises TextError."""
+    def plain(self) -> Utterance:
+        """The line as it stands, called by its ordinal. Raises TextError."""
         if self.data is None:
             raise TextError(f"longer than {MAX_LINE} bytes")
         try:
             text = self.data.decode().strip()
         except UnicodeDecodeError:
             raise TextError("not UTF-8") from None
-        if not text.startswith("{"):
-            return Utterance(str(self.ordinal), text, None, self.pause)
+        return Utterance(str(self.ordinal), text, None, self.pause)
+
+    def utterance(self) -> Utterance:
+        """The line as it stands, or as a JSON object with `text` and, if wanted, `id` and `voice`.
+        Raises TextError."""
+        plain = self.plain()
+        if not plain.text.startswith("{"):
+            return plain
         try:
-            value = json.loads(text)
+            value = json.loads(plain.text)
         except (ValueError, RecursionError):
             raise TextError("begins with { but is not JSON") from None
         if type(value.get("id")) is int:

@@ -10,7 +10,7 @@ from tests.bench.common import machine
 NAMES = [
     module.name
     for module in pkgutil.iter_modules(bench.__path__)
-    if module.name not in ("common", "__main__")
+    if module.name not in ("common", "models", "__main__")
 ]
 
 if __name__ == "__main__":

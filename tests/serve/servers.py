@@ -43,12 +43,7 @@ class Server:
 
     def client(self, path: str = "/", **options: Any) -> ClientConnection:
         return connect(
-            self.address + path,
-            max_size=None,
-            open_timeout=60,
-            close_timeout=2,
-            legacy=True,
-            **options,
+            self.address + path, max_size=None, open_timeout=60, close_timeout=2, **options
         )
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:

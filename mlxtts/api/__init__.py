@@ -1,0 +1,1 @@
+"""The Python interface: models in memory, and the functions that mlxtts exports."""

@@ -1,0 +1,261 @@
+"""Text to sound files, arrays and callbacks: the functions of mlxtts's Python interface.
+
+Nothing is printed unless it is asked for; what goes wrong is an exception of mlxtts.errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mlxtts.api.speech import Array, Chunk, Speech, load_model
+from mlxtts.audio import files
+from mlxtts.audio.playback import Player
+from mlxtts.audio.recording import Recording
+from mlxtts.codecs.utterance import Options
+from mlxtts.errors import UsageError
+from mlxtts.output import create
+from mlxtts.wire.pcm0 import Frame
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a callback is told of a chunk.
+
+    chunk_index: from 0.
+    sample_rate: samples a second.
+    start, end: seconds of sound before it, and with it.
+    elapsed: seconds since the work began.
+    utterance: which line that says something, from 0; text: that line.
+    """
+
+    chunk_index: int
+    sample_rate: int
+    start: float
+    end: float
+    elapsed: float
+    utterance: int
+    text: str
+
+
+def generate_audio(
+    text: str,
+    model_path: str | Speech = "starter",
+    voice: str | None = None,
+    speed: float = 1.0,
+    lang_code: str | None = None,
+    file_prefix: str = "audio",
+    audio_format: str = "wav",
+    sample_rate: int | None = None,
+    join_audio: bool = False,
+    play: bool = False,
+    ref_audio: str | Path | Array | None = None,
+    ref_text: str | None = None,
+    stream: bool = False,
+    verbose: bool = False,
+    *,
+    width: int = 1,
+    **manner: Any,
+) -> list[Path]:
+    """Speak `text` into sound files; returns their paths.
+
+    model_path: a folder, a short name, a repository, or what `load_model` gave.
+    voice: default: the model's first.
+    lang_code: must be a language of the model's.
+    file_prefix: the files are PREFIX_000.wav ..., one for each line that says something, or with
+        join_audio the one file PREFIX.wav. Folders must be there.
+    audio_format: wav, flac, ogg, opus or mp3.
+    sample_rate: in Hz; default: the model's, or the next higher one that the format has.
+    play: to the loudspeaker, too: each line when it is complete, or with stream as it comes.
+    ref_audio, ref_text: speech whose voice is to be taken; no model that is there can do so.
+    verbose: say on stderr what was written.
+    width: work on so many lines at a time.
+    manner: seed, max_tokens, temperature, top_k, top_p, min_p, repetition_penalty; see man
+        mlxtts-tokens.
+
+    Raises TextError, VoiceError, UsageError and ModelError before anything is written; OSError.
+    """
+    speech = _speech(model_path, lang_code, ref_audio, ref_text)
+    form = audio_format, files.subtype_of(_known(audio_format), None)
+    chunks = _speak(speech, text, voice, speed, Options(), width=width, **manner)
+    player = Player() if play else None
+    lines = ((None, chunks),) if join_audio else itertools.groupby(chunks, lambda c: c.utterance)
+    paths = []
+    for number, part in lines:
+        name = file_prefix if number is None else f"{file_prefix}_{number:03}"
+        paths.append(Path(f"{name}.{audio_format}"))
+        if player and stream:
+            part = _played(part, player)
+        _write(paths[-1], form, sample_rate, part, player if play and not stream else None)
+        if verbose:
+            sys.stderr.write(f"{paths[-1]}\n")
+    if player:
+        player.close()
+    return paths
+
+
+def generate_audio_streaming(
+    text: str,
+    model_path: str | Speech = "starter",
+    voice: str | None = None,
+    speed: float = 1.0,
+    lang_code: str | None = None,
+    streaming_chunk_tokens: int = 21,
+    ultra_low_latency: bool = True,
+    output_chunk_duration_ms: float | None = 150,
+    respect_source_boundaries: bool = False,
+    **manner: Any,
+) -> Generator[Array, None, None]:
+    """Speak `text` as arrays, (n,) float32, mono, at the model's rate, as they come.
+
+    streaming_chunk_tokens: codes to decode at once; a multiple of a frame's, 7 with SNAC.
+    ultra_low_latency: the first chunk does not wait for the codec's lookahead, which costs its end
+        some accuracy.
+    output_chunk_duration_ms: length of the arrays; None: as the codec gives them.
+    respect_source_boundaries: no array spans two chunks of the codec.
+    The others: see `generate_audio`.
+    """
+    speech = _speech(model_path, lang_code)
+    options = _options(
+        streaming_chunk_tokens,
+        ultra_low_latency,
+        output_chunk_duration_ms,
+        respect_source_boundaries,
+    )
+    chunks = _speak(speech, text, voice, speed, options, **manner)
+    return (chunk.samples for chunk in chunks)
+
+
+def generate_audio_with_callback(
+    text: str,
+    callback: Callable[[Array, Metadata], object],
+    model_path: str | Speech = "starter",
+    voice: str | None = None,
+    speed: float = 1.0,
+    lang_code: str | None = None,
+    streaming_chunk_tokens: int = 21,
+    ultra_low_latency: bool = True,
+    output_chunk_duration_ms: float | None = 150,
+    respect_source_boundaries: bool = False,
+    **manner: Any,
+) -> bool:
+    """Call `callback(samples, metadata)` with what `generate_audio_streaming` yields. One that
+    returns False stops the work. Returns whether all was spoken."""
+    speech = _speech(model_path, lang_code)
+    options = _options(
+        streaming_chunk_tokens,
+        ultra_low_latency,
+        output_chunk_duration_ms,
+        respect_source_boundaries,
+    )
+    begin = time.perf_counter()
+    for chunk in _speak(speech, text, voice, speed, options, **manner):
+        metadata = Metadata(
+            chunk.index,
+            chunk.sample_rate,
+            chunk.start,
+            chunk.end,
+            time.perf_counter() - begin,
+            chunk.utterance,
+            chunk.text,
+        )
+        if callback(chunk.samples, metadata) is False:
+            return False
+    return True
+
+
+_worker: list[ThreadPoolExecutor] = []
+
+
+async def generate_audio_async(
+    text: str, model_path: str = "starter", *arguments: Any, **options: Any
+) -> AsyncGenerator[Array, None]:
+    """`generate_audio_streaming` for programs that run on asyncio. The work is done in a thread of
+    its own, one stream after another; a stream that is not wanted any more stops with the next
+    chunk."""
+    if not _worker:
+        _worker.append(ThreadPoolExecutor(1, "mlxtts"))
+    do = partial(asyncio.get_running_loop().run_in_executor, _worker[0])
+    chunks = await do(partial(generate_audio_streaming, text, model_path, *arguments, **options))
+    try:
+        while (chunk := await do(next, chunks, None)) is not None:
+            yield chunk
+    finally:
+        await do(chunks.close)
+
+
+def _speech(
+    model: str | Speech, language: str | None, ref_audio: object = None, ref_text: object = None
+) -> Speech:
+    speech = model if isinstance(model, Speech) else load_model(model)
+    if language is not None and language not in speech.languages:
+        raise UsageError(f"lang_code {language!r}: {speech.name} has {', '.join(speech.languages)}")
+    if ref_audio is not None or ref_text is not None:
+        raise UsageError(f"ref_audio: {speech.name} cannot take the voice of a recording")
+    return speech
+
+
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+
+
+def _speak(
+    speech: Speech, text: str, voice: str | None, speed: float, options: Options, **manner: Any
+) -> Iterator[Chunk]:
+    given = {name: manner.pop(name) for name in SAMPLING if name in manner}
+    if speed != 1:
+        raise UsageError(f"speed: {speech.name} has only its own")
+    return speech.speak(text, voice, sampling=speech.sampling(**given), options=options, **manner)
+
+
+def _options(tokens: int, early: bool, milliseconds: float | None, boundaries: bool) -> Options:
+    return Options(
+        first=0 if early else None,
+        chunk_tokens=tokens,
+        chunk_ms=milliseconds,
+        respect_boundaries=boundaries,
+    )
+
+
+def _known(audio_format: str) -> str:
+    if audio_format not in files.SUBTYPES:
+        raise UsageError(f"audio_format {audio_format!r}: must be {', '.join(files.SUBTYPES)}")
+    return audio_format
+
+
+def _frame(chunk: Chunk) -> Frame:
+    return Frame(chunk.sample_rate, chunk.samples.astype("<f4").tobytes())
+
+
+def _played(chunks: Iterator[Chunk], player: Player) -> Iterator[Chunk]:
+    for chunk in chunks:
+        player.write(_frame(chunk))
+        yield chunk
+
+
+def _write(
+    path: Path,
+    form: tuple[str, str],
+    rate: int | None,
+    chunks: Iterator[Chunk],
+    player: Player | None,
+) -> None:
+    held = []
+    with create(path) as out:
+        recording = Recording(out, *form, rate)
+        for chunk in chunks:
+            frame = _frame(chunk)
+            recording.write(frame)
+            if player:
+                held.append(frame)
+        recording.close()
+    if player:
+        player.write(Frame(held[0].rate, b"".join(frame.payload for frame in held)))
+        player.write(Frame(held[0].rate))

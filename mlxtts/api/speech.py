@@ -1,0 +1,179 @@
+"""A model that has been loaded, and what it says as arrays.
+
+Text is taken as `mlxtts-tokens` takes it: each line that says something is an utterance, an empty
+line is a pause; so the same text, voice and seed give the sound that the commands give.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlxtts import hub
+from mlxtts.codecs.utterance import Options
+from mlxtts.engine import Request, Speaker, Synthesis
+from mlxtts.engine.order import Order
+from mlxtts.engine.synthesis import Event, Sound
+from mlxtts.errors import TextError, subject
+from mlxtts.nn import mx
+from mlxtts.nn.sampling import Sampling
+from mlxtts.text import lines
+from mlxtts.wire.tokens import End
+
+Array = npt.NDArray[np.float32]
+
+
+class SpeechWarning(UserWarning):
+    """Something was not said as it stands in the text: it was cut short, or has a tag that the
+    model does not know."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The next of the sound.
+
+    samples: (n,) float32, mono, full scale 1.
+    sample_rate: samples a second.
+    index: counts the chunks, from 0.
+    start: seconds of sound before it.
+    utterance: which line that says something it belongs to, from 0.
+    text: that line.
+    """
+
+    samples: Array
+    sample_rate: int
+    index: int
+    start: float
+    utterance: int
+    text: str
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / self.sample_rate
+
+    @property
+    def end(self) -> float:
+        """Seconds of sound with it."""
+        return self.start + self.duration
+
+
+class Speech:
+    """A model and its codec in memory. It belongs to the thread that made it."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        speaker.synthesis()  # loads
+        self.name = speaker.name
+        self.sample_rate = speaker.config.sample_rate
+        self.voices = speaker.config.voices
+        self.languages = speaker.config.languages
+
+    def sampling(self, **given: float | None) -> Sampling:
+        """The model's sampling, but for what is given. Raises UsageError."""
+        return self._speaker.sampling(**given)
+
+    def speak(
+        self,
+        text: str,
+        voice: str | None = None,
+        *,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+        max_tokens: int | None = None,
+        options: Options | None = None,
+        width: int = 1,
+    ) -> Iterator[Chunk]:
+        """What is spoken of `text`, as it comes.
+
+        voice: one of `voices`, by default the first.
+        seed: one seed, one sound.
+        sampling: in place of the model's own.
+        max_tokens: limit for each sentence.
+        options: how the sound is cut, see codecs.utterance.Options.
+        width: so many lines are worked on at a time; they come in their order.
+
+        Raises TextError for a line without anything to speak, VoiceError, UsageError, all before
+        anything is spoken. Warns with SpeechWarning of what is cut short or left out.
+        """
+        frames = self._speaker.frames(max_tokens)
+        requests = self._requests(text, voice, sampling, seed, frames)
+        synthesis = self._speaker.synthesis(width)
+        for request in requests:
+            synthesis.add(request, options or Options())
+        return self._chunks(synthesis, requests)
+
+    def _requests(self, text: str, *manner: Any) -> list[Request]:
+        requests = []
+        for line in lines.read(iter([text.encode(errors="replace")])):
+            with subject(f"line {line.number}"):
+                requests.append(self._speaker.request(line.plain(), *manner))
+        if not requests:
+            raise TextError("no text")
+        for tag in self._speaker.frontend.new_tags():
+            warn(f"{tag} left out: {self.name} does not know it")
+        return requests
+
+    def _chunks(self, synthesis: Synthesis, requests: Sequence[Request]) -> Iterator[Chunk]:
+        places = {request.id: place for place, request in enumerate(requests)}
+        order: Order[Event] = Order(matters=True)
+        index = samples = 0
+        while not synthesis.idle:
+            for event in order.push(synthesis.step()):
+                place = places[event.id]
+                if isinstance(event, Sound):
+                    array = np.frombuffer(event.data, "<f4")
+                    start = samples / self.sample_rate
+                    text = requests[place].text
+                    yield Chunk(array, self.sample_rate, index, start, place, text)
+                    index, samples = index + 1, samples + len(array)
+                elif isinstance(event, End) and event.reason == "length":
+                    warn(f"cut short at the limit of tokens: {requests[place].text!r}")
+
+
+def warn(message: str) -> None:
+    warnings.warn(message, SpeechWarning, stacklevel=3)
+
+
+class Thread(threading.local):
+    """What a thread keeps: the last model that it loaded, and by what it was asked for."""
+
+    speech: Speech | None = None
+    wanted: object = None
+
+    def __init__(self) -> None:
+        self.streams = Streams()
+
+
+class Streams:
+    """Goes when its thread ends, and MLX's streams of that thread with it: one that is left makes
+    the process end with an abort now and then (mlx 0.32)."""
+
+    def __del__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            mx.clear_streams()
+
+
+_thread = Thread()
+
+
+def load_model(
+    model_path: str = "starter", *, revision: str | None = None, offline: bool = False
+) -> Speech:
+    """The model `model_path`: a folder, a short name (see mlxtts-models) or a repository on Hugging
+    Face, which is downloaded if it is not here. The last one of each thread is kept.
+
+    Raises ModelError, and HubError for what cannot be downloaded.
+    """
+    wanted = model_path, revision, offline
+    if _thread.speech is None or _thread.wanted != wanted:
+        _thread.speech = None  # so that two are never in memory at once
+        _thread.speech = Speech(Speaker(model_path, hub.Access(revision, offline)))
+        _thread.wanted = wanted
+    return _thread.speech

@@ -1,0 +1,140 @@
+"""A model in memory says what the commands say."""
+
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import mlxtts
+from mlxtts import Speech, SpeechWarning, load_model
+from mlxtts.codecs.utterance import Options
+from mlxtts.errors import HubError, ModelError, TextError, UsageError, VoiceError
+from mlxtts.wire import pcm0
+from tests.conftest import ROOT, Run
+
+TEXT = "It is five.\n\nIs it {so}?\n"
+
+
+@pytest.fixture(scope="module")
+def speech() -> Speech:
+    return load_model()
+
+
+def test_a_model_says_what_it_is(speech: Speech) -> None:
+    assert speech.name == "starter"
+    assert speech.sample_rate == 24_000
+    assert speech.voices == ("slt", "rms")
+    assert speech.languages == ("en",)
+    assert load_model("starter") is speech
+
+
+def test_chunks_are_what_the_pipeline_says(speech: Speech, run: Run) -> None:
+    chunks = [*speech.speak(TEXT, "rms", seed=3)]
+    line = "mlxtts-tokens --voice rms --seed 3 | mlxtts-decode --seed 3"
+    done = run(line, stdin=TEXT.encode())
+    payload = b"".join(frame.payload for frame in pcm0.Reader().read(iter([done.stdout])))
+    expected = np.frombuffer(payload, "<f4")
+    found = np.concatenate([chunk.samples for chunk in chunks])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_chunks_say_where_they_are(speech: Speech) -> None:
+    chunks = [*speech.speak(TEXT, options=Options(chunk_ms=100))]
+    assert [chunk.index for chunk in chunks] == [*range(len(chunks))]
+    assert chunks[0].start == 0
+    for one, after in pairwise(chunks):
+        assert after.start == pytest.approx(one.end)
+    assert {(chunk.utterance, chunk.text) for chunk in chunks} == {
+        (0, "It is five."),
+        (1, "Is it {so}?"),
+    }
+    assert chunks[0].duration == 0.1
+
+
+def test_several_lines_at_a_time_come_in_their_order(speech: Speech) -> None:
+    text = "One two three four five six seven.\nTwo.\nThree.\n"
+    together = [*speech.speak(text, width=3)]
+    alone = [*speech.speak(text)]
+    assert [c.utterance for c in together] == sorted(c.utterance for c in together)
+    for place in range(3):
+        lengths = [
+            sum(len(c.samples) for c in chunks if c.utterance == place)
+            for chunks in (together, alone)
+        ]
+        assert lengths[0] == lengths[1] > 0
+
+
+def test_sampling_is_the_models_but_for_what_is_given(speech: Speech) -> None:
+    assert speech.sampling(top_p=0.5).top_p == 0.5
+    assert speech.sampling(top_p=0.5).temperature == speech.sampling().temperature
+    with pytest.raises(UsageError, match="top-p must be"):
+        speech.sampling(top_p=2)
+
+
+def test_a_brace_is_text(speech: Speech) -> None:
+    assert next(speech.speak('{"text": "Hi."}')).text == '{"text": "Hi."}'
+
+
+def test_what_is_not_said_as_it_stands_is_warned_of(speech: Speech) -> None:
+    with pytest.warns(SpeechWarning, match="cut short at the limit of tokens: 'A long sentence"):
+        chunks = [*speech.speak("A long sentence, not to be ended.", max_tokens=14)]
+    assert sum(chunk.duration for chunk in chunks) < 0.2
+    with pytest.warns(SpeechWarning, match="<laugh> left out: starter does not know it"):
+        speech.speak("Ha <laugh> ha.")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "reason"),
+    [
+        ("", TextError, "no text"),
+        ("One.\n...\n", TextError, "nothing to speak in '...'"),
+        ("a\0b", TextError, "holds a NUL"),
+    ],
+)
+def test_text_with_nothing_in_it(
+    speech: Speech, text: str, error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        speech.speak(text)
+
+
+def test_voices_and_models_that_are_not_there(speech: Speech) -> None:
+    with pytest.raises(VoiceError, match="the voices are slt, rms"):
+        speech.speak("Hi.", "nobody")
+    with pytest.raises(ModelError):
+        load_model("/nowhere")
+    with pytest.raises(HubError, match="not in the cache"):
+        load_model("orpheus", offline=True)
+    assert load_model("starter").name == "starter"
+
+
+def test_each_thread_has_its_own(speech: Speech) -> None:
+    found: list[object] = []
+
+    def work() -> None:
+        mine = load_model("starter")
+        found.append(mine)
+        found.append(sum(len(chunk.samples) for chunk in mine.speak("Oh.")))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found[0] is not speech
+    assert found[1] == sum(len(chunk.samples) for chunk in speech.speak("Oh."))
+
+
+def test_importing_costs_nothing() -> None:
+    line = "import sys, mlxtts; print('numpy' in sys.modules, 'mlx.core' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", line], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.split() == ["False", "False"]
+    assert set(mlxtts.__all__) < set(dir(mlxtts))
+    for name in mlxtts.__all__:
+        assert getattr(mlxtts, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mlxtts.nothing  # noqa: B018

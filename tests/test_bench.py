@@ -1,0 +1,53 @@
+"""The benchmarks of a GPU, in small shapes on a CPU: that they run and count what they say."""
+
+import pytest
+
+from mlxtts.nn import mx
+from tests.bench import models, orpheus, streams
+
+
+def rows(printed: str) -> list[list[str]]:
+    lines = [line for line in printed.splitlines() if line.startswith("|") and "---" not in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_rates_and_first_sounds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orpheus, "FRAMES", 4)
+    monkeypatch.setattr(orpheus, "ROUNDS", 1)
+    monkeypatch.setattr(models, "has_mlx_audio", lambda: False)
+    orpheus.main(["tiny"], (1, 3))
+    head, tiny, starter, first, sound = rows(capsys.readouterr().out)
+    assert head[1:3] == ["1 rows", "3 rows"]
+    assert float(tiny[2]) > float(starter[2]) > 0
+    assert first[1:3] == ["first=0", "exact"]
+    assert 0 < float(sound[1]) < float(sound[2]) * 2
+
+
+def test_streams_come_and_go(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LENGTHS", (2, 6))
+    streams.main("tiny", (2,), length=1.0)
+    _, found = rows(capsys.readouterr().out)
+    assert found[0] == "2"
+    assert int(found[1]) > 2
+
+
+def test_quantised_weights_are_smaller() -> None:
+    raw = models.SHAPES["tiny"] | {"hidden_size": 64, "intermediate_size": 64, "head_dim": 64}
+    arrays = models.tensors(raw, mx.bfloat16)
+    packed = models.quantised(arrays, models.Packing(32, 4))
+    assert models.size(packed) < models.size(arrays) / 2
+    model = models.ours(raw, packed, models.Packing(32, 4))
+    assert orpheus.rate(model, 2, frames=9) > 0
+
+
+def test_a_listener_who_waits() -> None:
+    listener = streams.Listener(1.0)
+    for now in (1.5, 1.6, 2.0):
+        listener.hear(0.2, now)
+    assert listener.wait == 0.5
+    assert round(listener.late, 6) == 0.1
+    assert round(listener.factor, 6) == 1.2
