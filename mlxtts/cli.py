@@ -80,6 +80,14 @@ def positive(text: str) -> float:
     return value
 
 
+def patience(text: str) -> float:
+    """Seconds, 0 for none, as the type of an option."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError
+    return value
+
+
 def count(text: str) -> int:
     """A whole number above zero, as the type of an option."""
     value = int(text)
@@ -199,6 +207,11 @@ class Tool:
                 yield
         except MlxttsError as error:
             self.error(describe(error))
+
+    def expect_sockets(self) -> None:
+        """From here on a socket's other end that vanishes is an error as others are. A vanished
+        reader of an output still ends the command."""
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def hand_over(self, command: Path, arguments: list[str]) -> NoReturn:
         """Become another command."""

@@ -10,7 +10,8 @@ from typing import Protocol
 class Output(Protocol):
     """Where the bytes go; see output.Output. Without a descriptor nothing can be corrected."""
 
-    fd: int | None
+    @property
+    def fd(self) -> int | None: ...
 
     def write(self, data: bytes) -> None: ...
 
