@@ -66,6 +66,7 @@ def run(
     """Serve until SIGTERM, then drain. Raises OSError if there is no listening at `place`, what
     starting the part does, and ServerError if it fails. Any other deadly signal, and a second
     SIGTERM, is passed on to the handler that was there before."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that goes away is no end of a pipe
     logging.basicConfig(handlers=[_Lines(log)], level=logging.WARNING, force=True)
     sockets = listen(place)
     before = {signum: signal.getsignal(signum) for signum in TOLD}
