@@ -118,9 +118,12 @@ def test_it_streams_both_ways() -> None:
     """The first sentence is heard while the second has not been written; a character may come in
     two halves."""
 
+    arrived = threading.Event()
+
     def talk(ws: ServerConnection, _: int) -> None:
         assert json.loads(ws.recv(30))["type"] == "start"
         assert json.loads(ws.recv(30)) == {"type": "text", "text": "Caf"}
+        arrived.set()
         assert json.loads(ws.recv(30)) == {"type": "text", "text": "é."}
         ws.send(FRAMES[0])
         hear(ws)
@@ -138,10 +141,11 @@ def test_it_streams_both_ways() -> None:
     ):
         assert process.stdin
         assert process.stdout
-        for part in ("Café.".encode()[:4], "Café.".encode()[4:]):
-            process.stdin.write(part)
-            process.stdin.flush()
-            time.sleep(0.5)
+        process.stdin.write("Café.".encode()[:4])
+        process.stdin.flush()
+        assert arrived.wait(60)
+        process.stdin.write("Café.".encode()[4:])
+        process.stdin.flush()
         assert process.stdout.read(len(FRAMES[0])) == FRAMES[0]
         process.stdin.write(b" More.")
         process.stdin.close()
@@ -245,6 +249,12 @@ def test_what_is_no_address(url: str, run: Run) -> None:
     done = run("mlxtts-recv", url, "Hello.")
     assert done.returncode == 2
     assert error_of(done) == f"mlxtts-recv: {url}: must be like ws://host:port, or wss://"
+
+
+def test_without_an_address(run: Run) -> None:
+    done = run("mlxtts-recv", "--voice", "slt")
+    assert done.returncode == 2
+    assert error_of(done) == "mlxtts-recv: an address is needed, such as ws://host:8765"
 
 
 @pytest.mark.parametrize(
