@@ -15,9 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests import fakehub, weights
 from tests.fakehub import Hub
+
+settings.register_profile("mlxtts", deadline=None)  # a busy machine is no bug
+settings.load_profile("mlxtts")
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "bin"

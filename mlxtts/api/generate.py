@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from mlxtts.api.speech import Array, Chunk, Speech, load_model
 from mlxtts.audio import files
 from mlxtts.audio.playback import Player
 from mlxtts.audio.recording import Recording
+from mlxtts.audio.resample import Samples
+from mlxtts.audio.tempo import Tempo
 from mlxtts.codecs.utterance import Options
 from mlxtts.errors import UsageError
 from mlxtts.output import create
@@ -69,6 +71,7 @@ def generate_audio(
 
     model_path: a folder, a short name, a repository, or what `load_model` gave.
     voice: default: the model's first.
+    speed: 0.5 to 2 times the model's own, at the same pitch.
     lang_code: must be a language of the model's.
     file_prefix: the files are PREFIX_000.wav ..., one for each line that says something, or with
         join_audio the one file PREFIX.wav. Folders must be there.
@@ -210,9 +213,31 @@ def _speak(
     speech: Speech, text: str, voice: str | None, speed: float, options: Options, **manner: Any
 ) -> Iterator[Chunk]:
     given = {name: manner.pop(name) for name in SAMPLING if name in manner}
-    if speed != 1:
-        raise UsageError(f"speed: {speech.name} has only its own")
-    return speech.speak(text, voice, sampling=speech.sampling(**given), options=options, **manner)
+    tempo = Tempo(speed)
+    sampling = speech.sampling(**given)
+    chunks = speech.speak(text, voice, sampling=sampling, options=options, **manner)
+    return chunks if speed == 1 else _at_tempo(chunks, tempo)
+
+
+def _at_tempo(chunks: Iterator[Chunk], tempo: Tempo) -> Iterator[Chunk]:
+    """The same at another speed, each line through the filter from its beginning to its end."""
+    index, seconds = 0, 0.0
+    for _, line in itertools.groupby(chunks, lambda chunk: chunk.utterance):
+        for chunk, samples in _filtered(line, tempo):
+            if len(samples):
+                yield replace(chunk, samples=samples[:, 0], index=index, start=seconds)
+                index, seconds = index + 1, seconds + len(samples) / chunk.sample_rate
+
+
+def _filtered(line: Iterator[Chunk], filter: Tempo) -> Iterator[tuple[Chunk, Samples]]:
+    last = None
+    for chunk in line:
+        if last is None:
+            filter.start(chunk.sample_rate, 1)
+        yield chunk, filter.push(chunk.samples[:, None])
+        last = chunk
+    if last:
+        yield last, filter.flush()
 
 
 def _options(tokens: int, early: bool, milliseconds: float | None, boundaries: bool) -> Options:

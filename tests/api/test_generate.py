@@ -144,6 +144,24 @@ def test_arrays_of_one_length(speech: Speech) -> None:
         generate_audio_streaming("", speech)
 
 
+@pytest.mark.parametrize("speed", [0.7, 1.5])
+def test_another_speed(speech: Speech, speed: float) -> None:
+    own = [
+        sum(len(c.samples) for c in speech.speak(TEXT) if c.utterance == place) for place in (0, 1)
+    ]
+    told: list[Metadata] = []
+    heard: list[np.ndarray] = []
+    generate_audio_with_callback(
+        TEXT, lambda *x: (heard.append(x[0]), told.append(x[1])), speech, speed=speed
+    )
+    assert sum(map(len, heard)) == sum(round(length / speed) for length in own)
+    assert told[-1].end == pytest.approx(sum(map(len, heard)) / 24_000)
+    assert [m.chunk_index for m in told] == [*range(len(heard))]
+    assert {m.utterance for m in told} == {0, 1}
+    with pytest.raises(UsageError, match="tempo must be"):
+        generate_audio_streaming(TEXT, speech, speed=3)
+
+
 def test_callbacks(speech: Speech) -> None:
     told: list[Metadata] = []
     heard: list[np.ndarray] = []
