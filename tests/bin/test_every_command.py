@@ -118,11 +118,15 @@ def examples(page: str) -> list[str]:
 
 INSTALLED = {"PYTHONPATH": str(ROOT)}
 """For examples in Python that use the package."""
-EXAMPLES = [(page, number) for page in PAGES for number in range(len(examples(page)))]
+EXAMPLES = [
+    pytest.param(page, number, marks=[needs("perl", "cc")] if page.endswith(".7") else [])
+    for page in PAGES
+    for number in range(len(examples(page)))
+]
 
 
 @pytest.mark.parametrize(("page", "number"), EXAMPLES)
-@needs("sox", "ffmpeg", "jq", "perl", "cc")
+@needs("sox", "ffmpeg", "jq")
 def test_examples_run(page: str, number: int, online: Run, published: Hub, tmp_path: Path) -> None:
     command = examples(page)[number]
     if "mlxtts-play" in command:
