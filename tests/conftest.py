@@ -16,9 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests import fakehub, weights
 from tests.fakehub import Hub
+
+settings.register_profile("mlxtts", deadline=None)  # a busy machine is no bug
+settings.load_profile("mlxtts")
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "bin"
@@ -84,6 +88,12 @@ def error_of(done: subprocess.CompletedProcess[bytes]) -> str:
     text = done.stderr.decode()
     assert text.count("\n") == 1, text
     return text.rstrip("\n")
+
+
+def without_report(stderr: bytes) -> bytes:
+    """What commands said but for the report of mlxtts-meter."""
+    lines = stderr.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(b"mlxtts-meter: "))
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
