@@ -5,11 +5,13 @@
     ws         one connection                         speech    what all of them share
     access     token and origin                       metrics   what is counted
     app        routes, health, metrics                server    listening, signals, the end
-    transport  uvicorn's protocols, with limits
+    transport  uvicorn's protocols, with limits       pages     the browser's client, page/
+    broadcast  a ring of frames, places in it         station   a pipe served to many
+    client     the other end, for mlxtts-recv
 
 What is served is a part (`app.Part`): it has routes, a health, a registry of what it counts, and
-ways to start, drain and stop. `speech.Speech` is the one of a model; a server without one, such as
-of a pipe, is another part. To add a route to a server, whatever its part, hand it to `app.build`:
+ways to start, drain and stop. `speech.Speech` is the one of a model; a server without one, `station.Station`
+of a pipe, is another. To add a route to a server, whatever its part, hand it to `app.build`:
 
     app.build(part, guard, [Route("/", page)])                               # for everyone
     app.build(part, guard, [Route("/list", list, middleware=guard.middleware())])  # with the token
