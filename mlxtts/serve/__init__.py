@@ -10,8 +10,8 @@
     client     the other end, for mlxtts-recv
 
 What is served is a part (`app.Part`): it has routes, a health, a registry of what it counts, and
-ways to start, drain and stop. `speech.Speech` is the one of a model; a server without one, `station.Station`
-of a pipe, is another. To add a route to a server, whatever its part, hand it to `app.build`:
+ways to start, drain and stop. `speech.Speech` is the one of a model, `station.Station` that of a
+pipe. To add a route to a server, whatever its part, hand it to `app.build`:
 
     app.build(part, guard, [Route("/", page)])                               # for everyone
     app.build(part, guard, [Route("/list", list, middleware=guard.middleware())])  # with the token

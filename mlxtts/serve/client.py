@@ -87,27 +87,33 @@ class Address:
         except (InvalidURI, ValueError):
             raise UsageError(f"{self.url}: must be like ws://host:port, or wss://") from None
 
-    def connect(self) -> ClientConnection:
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[ClientConnection]:
         """Raises UnreachableError, RefusedError, BusyError."""
+        with contextlib.ExitStack() as stack:
+            try:
+                ws = stack.enter_context(self._connect())
+            except InvalidStatus as error:
+                raise _refusal(error) from None
+            except InvalidHandshake:
+                raise UnreachableError("no WebSocket server") from None
+            except (OSError, EOFError, WebSocketException) as error:
+                raise UnreachableError(_reason(error)) from None
+            yield ws
+
+    def _connect(self) -> contextlib.AbstractContextManager[ClientConnection]:
         options: dict[str, Any] = {"max_size": None, "max_queue": UNREAD, "open_timeout": OPEN}
         options |= {"compression": None, "close_timeout": 1}
         if self.token is not None:
             options["additional_headers"] = {"Authorization": f"Bearer {self.token}"}
         if self.context and self.url.startswith("wss:"):
             options["ssl"] = self.context
-        try:
-            ws: ClientConnection
-            if self.unix:
-                ws = unix_connect(self.unix, self.url, **options)
-            else:
-                ws = connect(self.url, **options)
-            return ws
-        except InvalidStatus as error:
-            raise _refusal(error) from None
-        except InvalidHandshake:
-            raise UnreachableError("no WebSocket server") from None
-        except (OSError, EOFError, WebSocketException) as error:
-            raise UnreachableError(_reason(error)) from None
+        opening: contextlib.AbstractContextManager[ClientConnection]
+        if self.unix:
+            opening = unix_connect(self.unix, self.url, **options)
+        else:
+            opening = connect(self.url, **options)
+        return opening
 
 
 def decoded(name: str, data: Iterable[bytes]) -> Iterator[str]:
@@ -194,7 +200,7 @@ class Reception:
         end, pause = time.monotonic() + self._patience, PAUSE
         while True:
             try:
-                with contextlib.closing(self._address.connect()) as ws:
+                with self._address.connected() as ws:
                     yield from self._receive(ws)
                 return
             except (UnreachableError, BusyError, LostError) as error:
