@@ -4,6 +4,7 @@
     generate_audio_streaming        text to arrays, as they come
     generate_audio_with_callback    the same by a callback
     generate_audio_async            the same for asyncio
+    StreamingAudioProcessor         crossfades between chunks of sound from anywhere
     load_model                      a model to keep, see api.speech.Speech
 
 What goes wrong is an exception of mlxtts.errors. Importing mlxtts costs nothing: a name is imported
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         generate_audio_streaming,
         generate_audio_with_callback,
     )
+    from mlxtts.api.processing import StreamingAudioProcessor
     from mlxtts.api.speech import Chunk, Speech, SpeechWarning, load_model
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Metadata",
     "Speech",
     "SpeechWarning",
+    "StreamingAudioProcessor",
     "generate_audio",
     "generate_audio_async",
     "generate_audio_streaming",
@@ -43,6 +46,7 @@ _PLACES = {
         "generate_audio_streaming",
         "generate_audio_with_callback",
     ),
+    "mlxtts.api.processing": ("StreamingAudioProcessor",),
     "mlxtts.api.speech": ("Chunk", "Speech", "SpeechWarning", "load_model"),
 }
 

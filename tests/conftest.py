@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -15,9 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests import fakehub, weights
 from tests.fakehub import Hub
+
+settings.register_profile("mlxtts", deadline=None)  # a busy machine is no bug
+settings.load_profile("mlxtts")
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "bin"
@@ -85,6 +90,12 @@ def error_of(done: subprocess.CompletedProcess[bytes]) -> str:
     return text.rstrip("\n")
 
 
+def without_report(stderr: bytes) -> bytes:
+    """What commands said but for the report of mlxtts-meter."""
+    lines = stderr.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(b"mlxtts-meter: "))
+
+
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Skip without these programs. In CI nothing is skipped: there they are all installed."""
     missing = [program for program in programs if not shutil.which(program)]
@@ -113,6 +124,16 @@ def needs_node(package: str) -> pytest.MarkDecorator:
     )
     reason = f"needs node and its package {package} (npm install -g {package})"
     return pytest.mark.skipif(bool(missing), reason=reason)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def needs_chromium() -> pytest.MarkDecorator:
+    """Skip without Playwright's Python package and a Chromium, which it need not have brought."""
+    missing = not CHROMIUM or not importlib.util.find_spec("playwright")
+    reason = "needs chromium on PATH, and the package playwright"
+    return pytest.mark.skipif(missing, reason=reason)
 
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:

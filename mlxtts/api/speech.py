@@ -75,6 +75,13 @@ class Speech:
         self.voices = speaker.config.voices
         self.languages = speaker.config.languages
 
+    def check(
+        self, voice: str | None = None, language: str | None = None, recording: object = None
+    ) -> None:
+        """Raises VoiceError, and UsageError for a language that the model does not have or for the
+        voice of a recording if it cannot take it."""
+        self._speaker.check(voice, language, recording)
+
     def sampling(self, **given: float | None) -> Sampling:
         """The model's sampling, but for what is given. Raises UsageError."""
         return self._speaker.sampling(**given)

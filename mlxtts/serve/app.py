@@ -30,8 +30,8 @@ class Part(Protocol):
     async def start(self) -> None:
         """Returns when it can be served. Raises what is in the way."""
 
-    async def failed(self) -> BaseException:
-        """Returns when, and why, it cannot go on."""
+    async def failed(self) -> BaseException | None:
+        """Returns when it cannot go on, and why; None: it has done what it was for."""
 
     async def drain(self) -> None:
         """Take nothing new; returns when what had begun is done."""

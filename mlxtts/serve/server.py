@@ -63,12 +63,12 @@ class Uvicorn(uvicorn.Server):
 def run(
     app: Starlette, part: Part, place: Place, manner: Manner, log: Callable[[str], None]
 ) -> None:
-    """Serve until SIGTERM, then drain. Raises OSError if there is no listening at `place`, what
-    starting the part does, and ServerError if it fails. Any other deadly signal, and a second
-    SIGTERM, is passed on to the handler that was there before."""
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that goes away is no end of a pipe
+    """Serve until SIGTERM, then drain, or until the part has ended. Raises OSError if there is no
+    listening at `place`, what starting the part does, and what it ends by, if not well. Any other
+    deadly signal, and a second SIGTERM, is passed on to the handler that was there before."""
     logging.basicConfig(handlers=[_Lines(log)], level=logging.WARNING, force=True)
     sockets = listen(place)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that goes away ends only itself
     before = {signum: signal.getsignal(signum) for signum in TOLD}
     deadly = None
     try:
@@ -111,10 +111,15 @@ async def _serve(
     deadly = await _end(part, manner, told, first, failing)
     server.should_exit = True
     await serving
-    if failing.done():
-        error = failing.result()
-        raise ServerError(f"the model failed: {type(error).__name__}: {error}")
+    if failing.done() and (error := failing.result()):
+        raise _expected(error)
     return deadly
+
+
+def _expected(error: BaseException) -> BaseException:
+    if isinstance(error, (MlxttsError, OSError)):
+        return error
+    return ServerError(f"the model failed: {type(error).__name__}: {error}")
 
 
 async def _end(
@@ -122,7 +127,7 @@ async def _end(
     manner: Manner,
     told: asyncio.Queue[int],
     first: asyncio.Task[int],
-    failing: asyncio.Task[BaseException],
+    failing: asyncio.Task[BaseException | None],
 ) -> int | None:
     """Drain, unless there is no time; the signal that it is to die of, if any."""
     if first.done() and first.result() != signal.SIGTERM:

@@ -41,7 +41,6 @@ class Speech:
         model: str,
         voice: str | None,
         limits: Limits,
-        *,
         preload: bool = True,
         log: Callable[[str], None] = lambda line: None,
     ) -> None:

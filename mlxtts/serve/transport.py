@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from starlette.websockets import WebSocket
+from starlette.requests import HTTPConnection
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 PATIENCE = 20.0
 """Seconds for a request to come, and for a client to take leave."""
+ABORT = "mlxtts.abort"
+"""Where a connection's state has the way to end it."""
 
 
 class Http(H11Protocol):
     """Gives a connection up on which no request comes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state = {**self.app_state, ABORT: transport.abort}
         super().connection_made(transport)
         self._waiting = self.loop.call_later(PATIENCE, self._give_up)
 
@@ -40,12 +43,6 @@ class Http(H11Protocol):
 class WebSockets(WebSocketsSansIOProtocol):
     """Aborts where uvicorn would wait for its last bytes to be read."""
 
-    def handle_connect(self, event: Any) -> None:
-        super().handle_connect(event)
-        if hasattr(self, "scope"):
-            extensions: dict[str, Any] = self.scope["extensions"]
-            extensions["mlxtts.abort"] = self.transport.abort
-
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.transport.abort()
@@ -59,7 +56,7 @@ class WebSockets(WebSocketsSansIOProtocol):
             self.loop.call_later(PATIENCE, self.transport.abort)
 
 
-def abort(ws: WebSocket) -> None:
-    """Break the connection off, without a word."""
-    if found := ws.scope.get("extensions", {}).get("mlxtts.abort"):
+def abort(connection: HTTPConnection) -> None:
+    """Break it off, without a word. On a server without these protocols this does nothing."""
+    if found := connection.scope.get("state", {}).get(ABORT):
         found()

@@ -78,9 +78,9 @@ def test_formats_and_rates(
 @pytest.mark.parametrize(
     ("options", "error", "reason"),
     [
-        ({"audio_format": "aiff"}, UsageError, "audio_format 'aiff': must be wav"),
+        ({"audio_format": "aiff"}, UsageError, "format 'aiff': must be wav"),
         ({"voice": "nobody"}, VoiceError, "the voices are"),
-        ({"lang_code": "fr"}, UsageError, "lang_code 'fr': starter has en"),
+        ({"lang_code": "fr"}, UsageError, "language 'fr': starter has en"),
         ({"ref_audio": "me.wav"}, UsageError, "cannot take the voice of a recording"),
         ({"temperature": -1}, UsageError, "temperature must be"),
         ({"audio_format": "opus", "sample_rate": 11_025}, AudioError, "cannot have 11025 Hz"),
@@ -110,8 +110,11 @@ class Heard:
     def write(self, frame: Frame) -> None:
         self.frames.append(frame)
 
-    def close(self) -> None:
-        self.closed = True
+    def __enter__(self) -> "Heard":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.closed = not any(error)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -126,7 +129,7 @@ def test_playing(
     played = b"".join(frame.payload for frame in player.frames)
     expected = b"".join(chunk.samples.tobytes() for chunk in speech.speak(TEXT))
     assert played == expected
-    assert sum(not frame.is_end for frame in player.frames) == 2 or stream
+    assert [frame.is_end for frame in player.frames].count(True) == 2
 
 
 def test_arrays_of_one_length(speech: Speech) -> None:
@@ -142,6 +145,24 @@ def test_arrays_of_one_length(speech: Speech) -> None:
         generate_audio_streaming("One.", speech, streaming_chunk_tokens=20)
     with pytest.raises(TextError):
         generate_audio_streaming("", speech)
+
+
+@pytest.mark.parametrize("speed", [0.7, 1.5])
+def test_another_speed(speech: Speech, speed: float) -> None:
+    own = [
+        sum(len(c.samples) for c in speech.speak(TEXT) if c.utterance == place) for place in (0, 1)
+    ]
+    told: list[Metadata] = []
+    heard: list[np.ndarray] = []
+    generate_audio_with_callback(
+        TEXT, lambda *x: (heard.append(x[0]), told.append(x[1])), speech, speed=speed
+    )
+    assert sum(map(len, heard)) == sum(round(length / speed) for length in own)
+    assert told[-1].end == pytest.approx(sum(map(len, heard)) / 24_000)
+    assert [m.chunk_index for m in told] == [*range(len(heard))]
+    assert {m.utterance for m in told} == {0, 1}
+    with pytest.raises(UsageError, match="tempo must be"):
+        generate_audio_streaming(TEXT, speech, speed=3)
 
 
 def test_callbacks(speech: Speech) -> None:

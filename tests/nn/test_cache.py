@@ -75,7 +75,7 @@ ACTS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(ACTS)
 def test_rows_come_and_go_and_keep_their_own(acts: list[tuple[str, int]]) -> None:
     rows = Rows()

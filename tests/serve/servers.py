@@ -78,9 +78,10 @@ class Server:
 
 
 @contextmanager
-def running(*options: str, **more: str) -> Iterator[Server]:
+def running(*options: str, stdin: int | None = None, **more: str) -> Iterator[Server]:
     with subprocess.Popen(
         ["mlxtts-ws", "-v", "--host", "127.0.0.1", "--port", "0", *options],
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(**more),

@@ -67,13 +67,13 @@ def test_reading(written: str, read: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_no_figures_are_left_and_nothing_fails(text: str) -> None:
     assert not re.search(r"\d", spoken(text))
 
 
 @given(st.text(st.sampled_from("0123456789/.,:-$£%°' aIVXmk'st"), max_size=30))
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_figures_in_any_company(text: str) -> None:
     assert not re.search(r"[\d$£%°/]", spoken(text))
 

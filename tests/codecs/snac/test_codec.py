@@ -65,7 +65,7 @@ def test_samples_are_the_references(
 
 
 @given(st.lists(st.integers(1, FRAMES), max_size=5))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_streams_are_exact_in_every_chunking(small: Codec, places: list[int]) -> None:
     at = sorted({0, FRAMES, *places})
     streamed = decode(small.stream(KEY), [SMALL[a:b] for a, b in pairwise(at)])
@@ -83,7 +83,7 @@ def schedules(draw: st.DrawFn) -> list[tuple[int, list[int]]]:
 
 
 @given(schedules(), st.sampled_from([(None, None), (None, 0), (1, None)]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_streams_together_are_as_alone(
     small: Codec, schedule: list[tuple[int, list[int]]], lookahead: tuple[int | None, int | None]
 ) -> None:
