@@ -86,5 +86,5 @@ def main() -> None:
         *("MiB", "s in all"),
     ]
     blas = blas_choices()[-1]
-    rows = [row(clients, width, blas) for clients, width in LOADS]
+    rows = (row(clients, width, blas) for clients, width in LOADS)
     table([blas_name(blas), *head], rows)
