@@ -160,7 +160,7 @@ class Trainer:
         self._warm_up()
         self.speech.wait(args.first)
         begin = time.time()
-        total = args.until - begin if args.until else args.seconds
+        total = max(1.0, args.until - begin) if args.until else args.seconds
         spent, saved, told, filled = self.done * total, begin, begin, begin
         while True:
             now = time.time()

@@ -137,7 +137,7 @@ class Trainer:
         if self.cuda:
             torch.cuda.synchronize()
         begin = time.time()
-        total = args.until - begin if args.until else args.seconds
+        total = max(1.0, args.until - begin) if args.until else args.seconds
         spent, told, saved, tokens, since = self.done * total, begin, begin, 0, begin
         while self.done < 1:
             self.data.refill()

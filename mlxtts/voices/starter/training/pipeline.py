@@ -28,7 +28,8 @@ VARIANTS = {  # name: options of the codec step; one for each GPU, the first on 
     "codec-b": ["--flat", "1", "--spectrum", "0", "--agree", "0"],
 }
 JOINT = "codec-joint"  # the finished codec
-FINISH = ["--lr", "2.6e-4", "--flat", "0", "--settle", "500", "--revive", "0", "--first", "120"]
+FINISH = ["--lr", "3e-4", "--flat", "0.25", "--settle", "500", "--revive", "0", "--first", "120"]
+FINISH += ["--hours", "80"]
 REFINE = ["--stage", "decoder", "--lr", "3e-4", "--segment", "16384"]
 PREFERENCE = 0.03  # by so much must another variant's relative error rate be lower than the first's
 
@@ -39,8 +40,8 @@ def add_arguments(parser):
     option("--devices", nargs="*", help="where to train: one or two (every GPU, or cpu)")
     option("--cores", type=int, default=os.cpu_count(), help="processor cores to use")
     option("--budget", type=float, default=3000, help="time for everything")
-    option("--joint", type=float, default=900, help="time for encoder, quantiser and decoder")
-    option("--finish", type=float, default=300, help="time for them at a falling learning rate")
+    option("--joint", type=float, default=600, help="time for encoder, quantiser and decoder")
+    option("--finish", type=float, default=800, help="time for them at a falling learning rate")
     option("--closing", type=float, default=60, help="time to keep for choosing and export")
     option("--listen", type=int, default=50, help="held-out sentences by which codecs are chosen")
     option("--codec", default="", help="folder in WORK of a codec to finish, instead of --joint")
@@ -153,9 +154,9 @@ class Pipeline:
         )
 
     def export(self, codec):
-        """Export with the refined decoder, unless it is heard worse than the one it came from."""
+        """Export with the refined decoder if it is heard better than the one it came from."""
         heard = self.hear([codec, "codec"])
-        name = "codec" if heard.get("codec", 99) < heard[codec] + 0.05 else codec
+        name = "codec" if heard.get("codec", 99) < heard[codec] else codec
         self.wait(self.start("export", "--codec", name))
         chosen = json.dumps({"codec": name, "heard": heard})
         (self.work / "chosen.json").write_text(chosen + "\n", encoding="utf8")
@@ -202,10 +203,12 @@ TINY = {
 
 
 class CodecEar:
-    """Hears how codecs compare with the teacher on ``count`` held-out lines in each voice."""
+    """Hears how codecs compare with the teacher on ``count`` held-out lines in each voice: the
+    last ones, as ``evaluate`` listens to the first.
+    """
 
     def __init__(self, count, cores, device):
-        self.jobs = [(voice, line) for voice in VOICES for line in text.held_out()[:count]]
+        self.jobs = [(voice, line) for voice in VOICES for line in text.held_out()[-count:]]
         self.cores, self.device = cores, device
         self.references = evaluate.teach_all(self.jobs, cores)
         self.base = self._rate(listen.hear_all(self.references, cores))

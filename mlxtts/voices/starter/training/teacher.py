@@ -121,7 +121,7 @@ def add_arguments(parser):
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--shard", type=int, default=125, help="lines a shard")
     parser.add_argument(
-        "--twice", type=int, default=200, help="so many shards get two views, for the codec"
+        "--twice", type=int, default=700, help="so many shards get two views, for the codec"
     )
     parser.add_argument("--limit", type=float, default=1e9, help="stop after so many seconds")
 
