@@ -12,6 +12,7 @@ from mlxtts.engine import Sound, Speaker
 from mlxtts.errors import UsageError
 from mlxtts.serve.runner import Failed
 from mlxtts.serve.speech import Limits, Speech
+from mlxtts.serve.transport import ABORT
 from mlxtts.serve.ws import UNREAD, Connection
 from mlxtts.wire.tokens import End
 from tests.serve.fakes import Runner, Socket
@@ -101,7 +102,7 @@ def test_who_reads_nothing_does_not_fill_the_memory() -> None:
     async def scene() -> int:
         aborted = []
         socket = Socket(["{}"] * 1000)
-        socket.scope = {"extensions": {"mlxtts.abort": lambda: aborted.append(1)}}
+        socket.scope = {"state": {ABORT: lambda: aborted.append(1)}}
         never = asyncio.Event()
 
         async def deaf(_: str) -> None:
