@@ -125,7 +125,9 @@ def test_the_shortest_sounds_have_no_step_either(count: int, factor: float) -> N
     whole = tone(300)[:count]
     out = through(Tempo(factor), RATE, [whole])
     assert len(out) == round(count / factor)
-    assert steepest(out) <= 3.1 * steepest(whole)  # two samples of four
+    if len(out) > 1:
+        between = (count - 1) / (len(out) - 1)  # up to four, where five samples become two
+        assert steepest(out) <= (max(between, 1) + 0.2) * steepest(whole)
 
 
 @given(sounds())
