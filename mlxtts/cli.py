@@ -221,11 +221,6 @@ class Tool:
         except MlxttsError as error:
             self.error(describe(error))
 
-    def expect_sockets(self) -> None:
-        """From here on a socket's other end that vanishes is an error as others are. A vanished
-        reader of an output still ends the command."""
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
     def hand_over(self, command: Path, arguments: list[str]) -> NoReturn:
         """Become another command."""
         os.dup2(self._stdout, STDOUT)

@@ -39,7 +39,7 @@ class Output:
             while view:
                 try:
                     view = view[os.write(self.fd, view) :]
-                except BrokenPipeError:  # SIGPIPE is ignored for the sake of sockets
+                except BrokenPipeError:  # see expect_sockets
                     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
                     signal.raise_signal(signal.SIGPIPE)
 
@@ -74,6 +74,12 @@ def create(path: Path) -> Output:
         _unfinished.add(temporary)  # before it is there: a signal may come at any time
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         return Output(fd, str(path), (temporary, path))
+
+
+def expect_sockets() -> None:
+    """From here on a socket's other end that vanishes is an error as others are. A vanished reader
+    of an Output still ends the process."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 def discard_unfinished() -> None:

@@ -28,7 +28,9 @@ BELOW = {
     "codecs": {"errors", "wire", "audio", "nn"},
     "models": {"errors", "nn", "codecs"},
     "engine": {"errors", "wire", "text", "hub", "nn", "codecs", "models"},
-    "serve": {"errors", "ahead", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
+    "serve": {
+        *("errors", "output", "ahead", "wire", "text", "audio", "hub", "nn", "codecs", "engine"),
+    },
     "api": {"errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
     "catalogue": {"errors", "hub", "nn", "models"},
 }

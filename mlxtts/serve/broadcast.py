@@ -86,7 +86,7 @@ class Broadcast:
         self.sent += 1
         self.seconds += duration(frame)
         self._held += duration(frame)
-        while self._held - duration(self._ring[0]) >= self._size or len(self._ring) > FRAMES:
+        while self._held - duration(self._ring[0]) > self._size or len(self._ring) > FRAMES:
             self._held -= duration(self._ring.popleft())
         for listener in self._listeners:
             listener.check()

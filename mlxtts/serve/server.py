@@ -19,6 +19,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from mlxtts import output
 from mlxtts.errors import MlxttsError, UsageError, subject
 from mlxtts.serve.app import Part
 from mlxtts.serve.transport import Http, WebSockets
@@ -68,7 +69,7 @@ def run(
     deadly signal, and a second SIGTERM, is passed on to the handler that was there before."""
     logging.basicConfig(handlers=[_Lines(log)], level=logging.WARNING, force=True)
     sockets = listen(place)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that goes away ends only itself
+    output.expect_sockets()
     before = {signum: signal.getsignal(signum) for signum in TOLD}
     deadly = None
     try:

@@ -283,6 +283,22 @@ def test_starvation_is_counted_and_nothing_is_lost(visit: Callable[..., Page]) -
         assert step < 2 * np.abs(np.diff(SPEECH)).max()  # no click
 
 
+def test_it_is_not_over_before_all_was_played(visit: Callable[..., Page]) -> None:
+    """Though what has been sent reaches the thread that plays only later."""
+    late = """
+        const { postMessage } = MessagePort.prototype;
+        MessagePort.prototype.postMessage = function (...sent) {
+            setTimeout(() => postMessage.apply(this, sent), 500);
+        };
+    """
+    with fake(saying(pcm0(SPEECH[:8_000]), END)) as (url, _):
+        page = visit(url, RATE, script=late)
+        page.connect()
+        page.speak()
+        page.until_spoken()
+        assert page.samples == 8_000
+
+
 def test_silence_between_utterances_is_no_underflow(visit: Callable[..., Page]) -> None:
     with fake(saying(pcm0(SPEECH[:4_000]), END, 1.0, pcm0(SPEECH[:4_000]), END)) as (url, _):
         page = visit(url, RATE)

@@ -166,7 +166,7 @@ function first() {
   if (speaking) show(broadcast ? "Live" : "Speaking");
 }
 
-function report({ played, samples, waiting, underflows, silence, flowing, peak: loudest, rms }) {
+function report({ played, samples, waiting, underflows, silence, idle, peak: loudest, rms }) {
   meter(loudest);
   if (orb) orb.level = Math.min(1, Math.max(0, 1 + decibels(rms) / 42));
   if (!speaking && !ended) return;
@@ -175,7 +175,7 @@ function report({ played, samples, waiting, underflows, silence, flowing, peak: 
   at.waiting.textContent = `${waiting.toFixed(1)} s`;
   at.underflows.textContent = underflows;
   at.underflows.title = `${silence.toFixed(2)} s of silence`;
-  if (whole && !flowing && waiting === 0 && speaking) {
+  if (whole && idle && speaking) {
     speaking = false;
     show(connected() ? ended : resting());
     enable();

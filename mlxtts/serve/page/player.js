@@ -19,14 +19,15 @@ export function parse(buffer) {
 }
 
 /** Plays what it is given. `onreport` gets `played`, `waiting` (seconds), `underflows`, `silence`
- * (seconds), `flowing`, `peak` and `rms`, some thirty times a second; `onbegun` is called when the
- * first sound leaves. */
+ * (seconds), `idle` (all that it was given has been played), `peak` and `rms`, some thirty times a
+ * second; `onbegun` is called when the first sound leaves. */
 export class Player {
   onreport = () => {};
   onbegun = () => {};
   #node;
   #resampler;
   #form = "";
+  #posted = 0;
 
   /** To be called when the user has done something: browsers play no sound before. */
   static async open() {
@@ -88,6 +89,7 @@ export class Player {
   }
 
   #post(message, transfer = []) {
+    this.#posted++;
     this.#node.port.postMessage(message, transfer);
   }
 
@@ -97,6 +99,7 @@ export class Player {
     this.onreport({
       ...data,
       samples: data.played,
+      idle: data.obeyed === this.#posted && !data.flowing && data.waiting === 0,
       played: seconds(data.played),
       waiting: seconds(data.waiting),
       silence: seconds(data.silence),

@@ -66,6 +66,7 @@ class Player extends AudioWorkletProcessor {
     this.filling = false; // between utterances an empty ring is no underflow
     this.broken = false; // sound stopped in the middle: what comes next fades in
     this.last = [0, 0];
+    this.obeyed = 0; // messages
     this.peak = this.power = this.measured = 0;
     this.#reset();
     this.port.onmessage = ({ data }) => this.#obey(data);
@@ -76,6 +77,7 @@ class Player extends AudioWorkletProcessor {
   }
 
   #obey({ samples, end, buffer, clear, reset }) {
+    this.obeyed++;
     if (reset) this.#reset();
     if (buffer !== undefined) this.buffer = buffer;
     if (samples) {
@@ -144,8 +146,9 @@ class Player extends AudioWorkletProcessor {
 
   #report() {
     const rms = Math.sqrt(this.power / Math.max(1, this.measured));
-    const { played, underflows, silence, flowing, peak } = this;
-    this.port.postMessage({ played, underflows, silence, flowing, peak, rms, waiting: this.ring.length });
+    const { obeyed, played, underflows, silence, flowing, peak } = this;
+    const waiting = this.ring.length;
+    this.port.postMessage({ obeyed, played, underflows, silence, flowing, peak, rms, waiting });
     this.peak = this.power = this.measured = 0;
   }
 }
