@@ -4,6 +4,12 @@
     read_config(folder) -> Config   what is known before the weights are loaded
     load(folder, config) -> Model
 
+and for mlxtts.quantize
+
+    needed(weights, config)         of the tensors of a checkpoint those that the model has
+    matrices(config)                those that may be quantised, a nn.recipes.Matrix each
+    checkpoint(model)               the tensors of a loaded model as its checkpoint has them
+
 Generic code knows models only through these; nothing guesses from a folder's name.
 """
 
@@ -11,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -102,6 +109,13 @@ class Model(Protocol):
 
     def batch(self) -> Batch:
         """One without rows."""
+
+    def expectations(
+        self, text: str, voice: str, frames: Sequence[Sequence[int]]
+    ) -> list[mx.array]:
+        """What the model expects where a segment is spoken in these frames: of each code, given all
+        before it, the logarithm of the probability of each value, (codes, values), in groups that
+        have the same values; and of the end after the last frame."""
 
 
 def names() -> list[str]:
