@@ -31,6 +31,7 @@ BELOW = {
     "serve": {"errors", "wire", "text", "codecs", "models", "engine"},
     "api": {"errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
     "catalogue": {"errors", "hub", "nn", "models"},
+    "quantize": {"errors", "hub", "nn", "models"},
 }
 """For each part of the package what it may import, beside itself."""
 CORE = ("nn", "codecs", "models", "engine", "wire", "text")

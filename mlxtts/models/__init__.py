@@ -104,6 +104,10 @@ class Batch(Protocol):
 
 
 class Model(Protocol):
+    @property
+    def config(self) -> Any:
+        """What `read_config` gave."""
+
     def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         """What begins a segment. `keys`: see nn.random."""
 
@@ -124,12 +128,18 @@ def names() -> list[str]:
 
 def find(folder: Path) -> ModuleType:
     """The module that serves the model in `folder`. Raises ModelError if none does."""
-    model_type = read_json(folder / "config.json").get("model_type")
+    path = folder / "config.json"
+    return serving(read_json(path).get("model_type"), str(path))
+
+
+def serving(model_type: object, where: str) -> ModuleType:
+    """The module that serves models of this type, which is said in `where`. Raises ModelError if
+    none does."""
     for name in names():
         module = importlib.import_module(f"mlxtts.models.{name}")
         if model_type in module.MODEL_TYPES:
             return module
-    raise ModelError(f"{folder / 'config.json'}: model_type {model_type!r} is not implemented")
+    raise ModelError(f"{where}: model_type {model_type!r} is not implemented")
 
 
 def choose_voice(config: Config, voice: str | None) -> str:

@@ -1,5 +1,5 @@
-"""Which matrix is packed how: all alike, or by a recipe that gives more bits to those whose rounding
-is heard most.
+"""Which matrix is packed how: all alike, or by a recipe that gives more bits to those whose
+rounding is heard most.
 
 Recipes have the names and the meaning of MLX-LM's, which takes its choice of layers from llama.cpp.
 What a matrix does, its model says.
