@@ -100,6 +100,7 @@ class Tool:
         self.failed = False
         self._stdout = stdout
         self._closed = closed
+        self._live = False  # whether an unfinished line stands on the terminal
 
     @property
     def terminal(self) -> bool:
@@ -131,10 +132,25 @@ class Tool:
         yield
         self.info(f"{what} in {time.perf_counter() - start:.2f} s")
 
+    def report(self, line: str) -> None:
+        """Write what the command has to tell beside its data, as it is, with -q as well."""
+        self._write(f"{line}\n")
+        self._live = False
+
+    def live(self, line: str) -> None:
+        """Show how things stand now, in place of how they stood, if somebody is watching. An empty
+        line takes it away."""
+        if self.progress and (line or self._live):
+            self._write(line)
+            self._live = bool(line)
+
     def _say(self, message: object) -> None:
-        line = " ".join(str(message).split())
+        self.report(f"{self.prog}: {' '.join(str(message).split())}")
+
+    def _write(self, text: str) -> None:
+        over = "\r\x1b[K" if self._live else ""
         with contextlib.suppress(OSError):
-            os.write(STDERR, f"{self.prog}: {line}\n".encode(errors="backslashreplace"))
+            os.write(STDERR, (over + text).encode(errors="backslashreplace"))
 
     def output(self, path: str | None = None, *, binary: bool = True) -> Output:
         """Open `path`, or stdout for None and `-`. No binary data are written to a terminal."""
@@ -232,6 +248,7 @@ def main(parser: Parser, run: Callable[[argparse.Namespace, Tool], None]) -> NoR
         tool.error(describe(error))
         sys.exit(getattr(error, "status", 1))
     except _Killed as death:
+        tool.live("")
         output.discard_unfinished()
         signal.signal(death.signum, signal.SIG_DFL)
         os.kill(os.getpid(), death.signum)

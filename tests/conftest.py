@@ -89,6 +89,12 @@ def error_of(done: subprocess.CompletedProcess[bytes]) -> str:
     return text.rstrip("\n")
 
 
+def without_report(stderr: bytes) -> bytes:
+    """What commands said but for the report of mlxtts-meter."""
+    lines = stderr.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(b"mlxtts-meter: "))
+
+
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Skip without these programs. In CI nothing is skipped: there they are all installed."""
     missing = [program for program in programs if not shutil.which(program)]

@@ -125,7 +125,7 @@ def test_the_shortest_sounds_have_no_step_either(count: int, factor: float) -> N
     whole = tone(300)[:count]
     out = through(Tempo(factor), RATE, [whole])
     assert len(out) == round(count / factor)
-    assert steepest(out) <= 2.1 * steepest(whole) + 0.01
+    assert steepest(out) <= 3.1 * steepest(whole)  # two samples of four
 
 
 @given(sounds())

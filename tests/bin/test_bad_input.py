@@ -65,7 +65,16 @@ def test_decode_usage(run: Run, arguments: list[str], reason: str) -> None:
     assert reason in error_of(done)
 
 
-@pytest.mark.parametrize("command", ["mlxtts-wav -o out.wav", "mlxtts-play"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mlxtts-wav -o out.wav",
+        "mlxtts-play",
+        "mlxtts-tempo 1.5 -o out.pcm0",
+        "mlxtts-smooth -o out.pcm0",
+        "mlxtts-meter -o out.pcm0",
+    ],
+)
 @pytest.mark.parametrize(
     ("stdin", "reason"),
     [
@@ -113,6 +122,45 @@ def test_wav_usage(run: Run, tmp_path: Path, arguments: list[str], reason: str) 
     assert (done.returncode, done.stdout) == (2, b"")
     assert reason in error_of(done)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("mlxtts-tempo 2.1", "a tempo must be 0.5 to 2, not 2.1"),
+        ("mlxtts-tempo 0.4", "a tempo must be 0.5 to 2, not 0.4"),
+        ("mlxtts-tempo -1", "a tempo must be 0.5 to 2, not -1"),
+        ("mlxtts-tempo nan", "a tempo must be 0.5 to 2, not nan"),
+        ("mlxtts-tempo fast", "argument FACTOR: invalid float value: 'fast'"),
+        ("mlxtts-tempo", "how fast? give a FACTOR, 0.5 to 2"),
+        ("mlxtts-smooth --crossfade-ms 1001", "a crossfade must be 0 to 1000 ms, not 1001"),
+        ("mlxtts-smooth --crossfade-ms 0", "argument --crossfade-ms: invalid positive value: '0'"),
+        ("mlxtts-smooth --crossfade-ms x", "argument --crossfade-ms: invalid positive value: 'x'"),
+        ("mlxtts-meter --name", "argument --name: expected one argument"),
+    ],
+)
+def test_filters_usage(run: Run, tmp_path: Path, command: str, reason: str) -> None:
+    done = run(*command.split(), "-o", "out.pcm0", stdin=TONE)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert error_of(done).startswith(f"{command.split()[0]}: {reason}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "samples", "rest", "reason"),
+    [
+        ("mlxtts-tempo 2", 2, TONE[:-1], "frame cut short: 31 of 32 bytes"),
+        ("mlxtts-smooth", 4, RANDOM, "no PCM0 frame begins here"),
+        ("mlxtts-meter", 4, TONE[:-4] + b"\0\0\xc0\x7f", "a sample is not a finite number"),
+    ],
+)
+def test_what_came_before_the_error_is_heard(
+    run: Run, command: str, samples: int, rest: bytes, reason: str
+) -> None:
+    done = run(command, stdin=TONE + rest)
+    said = f"{command.split()[0]}: stdin: byte 32: {reason}"
+    assert (done.returncode, error_of(done)) == (1, said)
+    assert len(done.stdout) == 16 + 4 * samples
 
 
 @pytest.mark.parametrize(
@@ -244,6 +292,9 @@ def test_damaged_codecs(run: Run, model_folder: Path, damage: Any, reason: str) 
     [
         ("mlxtts-tokens", b"Hello."),
         ("mlxtts-decode", HEADER + BEGIN + FRAME * 4 + END),
+        ("mlxtts-tempo 1", TONE),
+        ("mlxtts-smooth", TONE),
+        ("mlxtts-meter", TONE),
         ("mlxtts-wav", TONE),
         ("mlxtts-wav --format flac", TONE),
         ("mlxtts-wav --format mp3", TONE),
@@ -260,9 +311,11 @@ def test_a_full_disk_and_a_closed_stdout(run: Run, command: str, stdin: bytes) -
 
 
 def test_a_closed_stdin(run: Run) -> None:
-    for command in ("mlxtts-tokens", "mlxtts-decode", "mlxtts-wav"):
+    filters = ("mlxtts-tempo 2", "mlxtts-smooth", "mlxtts-meter")
+    for command in ("mlxtts-tokens", "mlxtts-decode", "mlxtts-wav", *filters):
+        name = command.split()[0]
         done = run(f"{command} <&- > out")
-        assert (done.returncode, error_of(done)) == (1, f"{command}: stdin: Bad file descriptor")
+        assert (done.returncode, error_of(done)) == (1, f"{name}: stdin: Bad file descriptor")
 
 
 def test_a_vanished_reader_ends_the_command_in_silence(run: Run) -> None:
