@@ -6,7 +6,6 @@ errors of each voice, and word errors of both, on the sentences of the hearing t
 
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.common import shell, table
@@ -25,10 +24,11 @@ MANNERS = {
 }
 
 
-def errors(model: str, speak: Callable[..., bytes] = shell) -> list[str]:
+def errors(model: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "lines").write_bytes(hearing.utterances())
-        speak(hearing.SAY.format(model=model) + f" -o {folder}/said.wav < {folder}/lines")
+        say = hearing.SAY.format(model=model)
+        shell(f"< {folder}/lines {say} -o {folder}/said.wav")
         rates = hearing.errors(sorted(Path(folder).glob("said_*.wav")))
     return [f"{rate:.3f}" for rate in rates.values()]
 
