@@ -30,6 +30,7 @@ BELOW = {
     "engine": {"errors", "wire", "text", "hub", "nn", "codecs", "models"},
     "serve": {"errors", "wire", "text", "codecs", "models", "engine"},
     "api": {"errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
+    "compare": {"errors", "wire", "audio", "hub", "nn", "codecs", "engine", "api"},
     "catalogue": {"errors", "hub", "nn", "models"},
     "quantize": {"errors", "hub", "nn", "models"},
 }

@@ -74,6 +74,7 @@ class Speech:
         self.sample_rate = speaker.config.sample_rate
         self.voices = speaker.config.voices
         self.languages = speaker.config.languages
+        self.frame_codes = speaker.config.frame_codes
 
     def sampling(self, **given: float | None) -> Sampling:
         """The model's sampling, but for what is given. Raises UsageError."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mlxtts import hub
 from mlxtts.engine.request import Request
 from mlxtts.engine.speaker import Speaker
+from mlxtts.errors import ModelError
 from mlxtts.nn import mx
 from mlxtts.text.lines import Utterance
 from mlxtts.text.samples import sample
@@ -50,14 +51,15 @@ class Reading:
         self, name: str, text: str | None = None, access: hub.Access = hub.DEFAULT
     ) -> None:
         self._name = name, access
-        speaker = Speaker(*self._name)
+        speaker = Speaker(name, access)
         text = sample(speaker.config.languages[0]) if text is None else text
         self._request = speaker.request(Utterance("1", text), seed=SEED)
 
-    def compare(self, name: str) -> Fidelity:
-        """Read it, and ask the model `name`. The two are never in memory at once."""
+    def compare(self, name: str, access: hub.Access = hub.DEFAULT) -> Fidelity:
+        """Read it, and ask the model `name`. The two are never in memory at once. Raises ModelError
+        if that speaks other codes."""
         passages, expected = _read(Speaker(*self._name), self._request)
-        return _compare(expected, _expect(Speaker(name), passages))
+        return _compare(expected, _expect(Speaker(name, access), passages))
 
 
 def _read(speaker: Speaker, request: Request) -> tuple[list[Passage], list[mx.array]]:
@@ -85,6 +87,8 @@ def _expect(speaker: Speaker, passages: list[Passage]) -> list[mx.array]:
 def _compare(expected: list[mx.array], found: list[mx.array]) -> Fidelity:
     divergence = agreement = 0.0
     tokens = sum(len(group) for group in expected)
+    if [group.shape for group in expected] != [group.shape for group in found]:
+        raise ModelError("the models do not speak the same codes")
     for p, q in zip(expected, found, strict=True):
         divergence += float(mx.sum(mx.exp(p) * (p - q)))
         agreement += float(mx.sum(mx.argmax(p, axis=-1) == mx.argmax(q, axis=-1)))
