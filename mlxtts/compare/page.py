@@ -70,7 +70,6 @@ def _row(number: int, result: Result) -> str:
         f'<span class="key">{number + 1}</span>'
         f'<a href="#take{number + 1}">{escape(result.name)}</a>',
         _beside(number, result),
-        _number(result.difference.snr if number and result.difference else None, 1),
         f'<span class="bad">{clicks}</span>' if result.seams else clicks,
         _number(r.times[0], 3),
         _number(r.meter.audible, 3),
@@ -194,7 +193,7 @@ def _difference(result: Result, baseline: Result) -> str:
         return ""
     error = result.recording.sound - baseline.recording.sound
     return (
-        '<span class="label" style="bottom:25px">difference, -140 to 0 dB</span>'
+        '<div class="none soft">difference from the first take, -140 to 0 dB</div>'
         f'<svg class="diff" viewBox="0 0 {COLUMNS} {HEIGHT}" preserveAspectRatio="none">'
         f'<path d="{pictures.level(error)}"/></svg>'
     )

@@ -27,7 +27,7 @@ FRAMES = 3  # to decode at once
 WARM = "Yes."
 METHODS = {
     "normal": "all codes first, decoded in one go",
-    "streaming": "decoded as the codes come, exactly",
+    "streaming": "decoded as the codes come",
     "processed": "the same, crossfaded where chunks meet",
     "callback": "the same as streaming, by a callback",
     "early": "streaming, the first chunk without lookahead",

@@ -6,6 +6,7 @@ errors of each voice, and word errors of both, on the sentences of the hearing t
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.common import shell, table
@@ -33,12 +34,16 @@ def errors(model: str) -> list[str]:
     return [f"{rate:.3f}" for rate in rates.values()]
 
 
-def main() -> None:
-    rows = [("source", "12.8", "16.00", "", *errors("starter"))]
+def rows() -> Iterator[tuple[str, ...]]:
+    yield "source", "12.8", "16.00", "", *errors("starter")
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, options) in enumerate(MANNERS.items()):
             target = f"{folder}/{number}"
             said = json.loads(shell(f"mlxtts-quantize --json {options} starter {target}"))
             size, bits = f"{said['after'] / 1e6:.1f}", f"{said['bits']:.2f}"
-            rows.append((name, size, bits, f"{said['quality']['divergence']:.4f}", *errors(target)))
-    table(["", "MB", "bits a weight", "nats a token", "slt CER", "rms CER", "WER"], rows)
+            yield name, size, bits, f"{said['quality']['divergence']:.4f}", *errors(target)
+
+
+def main() -> None:
+    head = ["", "MB", "bits a weight", "nats a token", "slt CER", "rms CER", "WER"]
+    table(head, rows())
