@@ -34,7 +34,7 @@ from mlxtts.output import Output
 if TYPE_CHECKING:
     from mlxtts.wire.pcm0 import Frame
 
-__all__ = ["Parser", "Tool", "count", "main", "positive", "subject"]
+__all__ = ["Parser", "Tool", "count", "main", "port", "positive", "subject"]
 
 CHUNK = 1 << 16
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -80,12 +80,25 @@ def positive(text: str) -> float:
     return value
 
 
+def patience(text: str) -> float:
+    """Seconds, 0 for none, as the type of an option."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError
+    return value
+
+
 def count(text: str) -> int:
     """A whole number above zero, as the type of an option."""
     value = int(text)
     if value < 1:
         raise ValueError
     return value
+
+
+def port(text: str) -> int:
+    """Of TCP, 0 for any, as the type of an option."""
+    return range(1 << 16).index(int(text))  # which is the number itself
 
 
 class Tool:
@@ -218,6 +231,11 @@ class Tool:
                 yield
         except MlxttsError as error:
             self.error(describe(error))
+
+    def expect_sockets(self) -> None:
+        """From here on a socket's other end that vanishes is an error as others are. A vanished
+        reader of an output still ends the command."""
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def hand_over(self, command: Path, arguments: list[str]) -> NoReturn:
         """Become another command."""

@@ -40,7 +40,11 @@ class Output:
         view = memoryview(data)
         with subject(self.name):
             while view:
-                view = view[os.write(self.fd, view) :]
+                try:
+                    view = view[os.write(self.fd, view) :]
+                except BrokenPipeError:  # SIGPIPE is ignored for the sake of sockets
+                    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+                    signal.raise_signal(signal.SIGPIPE)
 
     def __enter__(self) -> Output:
         return self

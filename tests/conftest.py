@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -99,6 +100,40 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     """Skip without these programs. In CI nothing is skipped: there they are all installed."""
     missing = [program for program in programs if not shutil.which(program)]
     return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)} on PATH")
+
+
+def node_path() -> str:
+    """Where Node finds packages: those that npm has installed for all, and Debian's."""
+    folders = ["/usr/share/nodejs", "/usr/lib/node_modules", "/usr/local/lib/node_modules"]
+    if npm := shutil.which("npm"):
+        done = subprocess.run([npm, "root", "-g"], capture_output=True, text=True, check=False)
+        folders.insert(0, done.stdout.strip())
+    return os.pathsep.join([*folders, os.environ.get("NODE_PATH", "")])
+
+
+def needs_node(package: str) -> pytest.MarkDecorator:
+    """Skip without Node and this package."""
+    missing = (
+        not shutil.which("node")
+        or subprocess.run(
+            ["node", "-e", f"require('{package}')"],
+            env=os.environ | {"NODE_PATH": node_path()},
+            capture_output=True,
+            check=False,
+        ).returncode
+    )
+    reason = f"needs node and its package {package} (npm install -g {package})"
+    return pytest.mark.skipif(bool(missing), reason=reason)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def needs_chromium() -> pytest.MarkDecorator:
+    """Skip without Playwright's Python package and a Chromium, which it need not have brought."""
+    missing = not CHROMIUM or not importlib.util.find_spec("playwright")
+    reason = "needs chromium on PATH, and the package playwright"
+    return pytest.mark.skipif(missing, reason=reason)
 
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:

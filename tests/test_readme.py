@@ -4,8 +4,10 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.bin.test_play import Server, real, server  # noqa: F401
 from tests.conftest import ROOT, Run, needs, without_report
 from tests.fakehub import Hub
 
@@ -43,6 +45,33 @@ def test_python(number: int, run: Run, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout or [*tmp_path.iterdir()]
     assert all(path.stat().st_size > 500 for path in tmp_path.iterdir())
+
+
+ROWS = re.findall(r"\| `([^`]*)` \|$", README.split("## Coming from mlx-audio")[1], re.MULTILINE)
+
+
+@real
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_each_row_for_those_who_come_from_mlx_audio(
+    number: int,
+    run: Run,
+    server: Server,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    line = ROWS[number].replace("\\|", "|")
+    if "mlxtts-say" in line:
+        done = run(line, **server.env)
+        plays = "--play" in line or "--stream" in line
+        assert [*tmp_path.iterdir()] if not plays else np.abs(server.heard()).max() > 0.05
+    else:
+        made = line.partition(" = ")[0] if " = " in line else "True"
+        code = f"from mlxtts import *\n{line}\nassert {made}"
+        done = run(sys.executable, "-c", code, PYTHONPATH=str(ROOT))
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_rows_are_there() -> None:
+    assert len(ROWS) >= 14
 
 
 def test_there_are_five_examples_in_python() -> None:

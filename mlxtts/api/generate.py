@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,14 +19,13 @@ from typing import Any
 
 from mlxtts.api.speech import Array, Chunk, Speech, load_model
 from mlxtts.audio import files
-from mlxtts.audio.playback import Player
-from mlxtts.audio.recording import Recording
+from mlxtts.audio.playback import Player, aloud
+from mlxtts.audio.recording import record
 from mlxtts.audio.resample import Samples
 from mlxtts.audio.tempo import Tempo
 from mlxtts.codecs.utterance import Options
-from mlxtts.errors import UsageError
 from mlxtts.output import create
-from mlxtts.wire.pcm0 import Frame
+from mlxtts.wire.pcm0 import Frame, utterances
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,20 @@ def generate_audio(
 
     Raises TextError, VoiceError, UsageError and ModelError before anything is written; OSError.
     """
-    speech = _speech(model_path, lang_code, ref_audio, ref_text)
-    form = audio_format, files.subtype_of(_known(audio_format), None)
-    chunks = _speak(speech, text, voice, speed, Options(), width=width, **manner)
-    player = Player() if play else None
-    lines = ((None, chunks),) if join_audio else itertools.groupby(chunks, lambda c: c.utterance)
+    speech = _speech(model_path, lang_code, ref_audio or ref_text)
+    form = files.form_of(None, audio_format)
+    frames = _frames(_speak(speech, text, voice, speed, Options(), width=width, **manner))
     paths = []
-    for number, part in lines:
-        name = file_prefix if number is None else f"{file_prefix}_{number:03}"
-        paths.append(Path(f"{name}.{audio_format}"))
-        if player and stream:
-            part = _played(part, player)
-        _write(paths[-1], form, sample_rate, part, player if play and not stream else None)
-        if verbose:
-            sys.stderr.write(f"{paths[-1]}\n")
-    if player:
-        player.close()
+    with Player() if play else nullcontext() as player:
+        if player:
+            frames = aloud(frames, player, whole=not stream)
+        for number, part in enumerate([frames] if join_audio else utterances(frames)):
+            name = file_prefix if join_audio else f"{file_prefix}_{number:03}"
+            paths.append(Path(f"{name}.{audio_format}"))
+            with create(paths[-1]) as out:
+                record(part, out, form, sample_rate)
+            if verbose:
+                sys.stderr.write(f"{paths[-1]}\n")
     return paths
 
 
@@ -195,14 +193,9 @@ async def generate_audio_async(
         await do(chunks.close)
 
 
-def _speech(
-    model: str | Speech, language: str | None, ref_audio: object = None, ref_text: object = None
-) -> Speech:
+def _speech(model: str | Speech, language: str | None, recording: object = None) -> Speech:
     speech = model if isinstance(model, Speech) else load_model(model)
-    if language is not None and language not in speech.languages:
-        raise UsageError(f"lang_code {language!r}: {speech.name} has {', '.join(speech.languages)}")
-    if ref_audio is not None or ref_text is not None:
-        raise UsageError(f"ref_audio: {speech.name} cannot take the voice of a recording")
+    speech.check(None, language, recording)
     return speech
 
 
@@ -249,38 +242,9 @@ def _options(tokens: int, early: bool, milliseconds: float | None, boundaries: b
     )
 
 
-def _known(audio_format: str) -> str:
-    if audio_format not in files.SUBTYPES:
-        raise UsageError(f"audio_format {audio_format!r}: must be {', '.join(files.SUBTYPES)}")
-    return audio_format
-
-
-def _frame(chunk: Chunk) -> Frame:
-    return Frame(chunk.sample_rate, chunk.samples.astype("<f4").tobytes())
-
-
-def _played(chunks: Iterator[Chunk], player: Player) -> Iterator[Chunk]:
-    for chunk in chunks:
-        player.write(_frame(chunk))
-        yield chunk
-
-
-def _write(
-    path: Path,
-    form: tuple[str, str],
-    rate: int | None,
-    chunks: Iterator[Chunk],
-    player: Player | None,
-) -> None:
-    held = []
-    with create(path) as out:
-        recording = Recording(out, *form, rate)
-        for chunk in chunks:
-            frame = _frame(chunk)
-            recording.write(frame)
-            if player:
-                held.append(frame)
-        recording.close()
-    if player:
-        player.write(Frame(held[0].rate, b"".join(frame.payload for frame in held)))
-        player.write(Frame(held[0].rate))
+def _frames(chunks: Iterator[Chunk]) -> Iterator[Frame]:
+    """With an end after each line."""
+    for _, line in itertools.groupby(chunks, lambda chunk: chunk.utterance):
+        for chunk in line:
+            yield Frame(chunk.sample_rate, chunk.samples.astype("<f4").tobytes())
+        yield Frame(chunk.sample_rate)

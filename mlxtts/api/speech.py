@@ -76,6 +76,13 @@ class Speech:
         self.languages = speaker.config.languages
         self.frame_codes = speaker.config.frame_codes
 
+    def check(
+        self, voice: str | None = None, language: str | None = None, recording: object = None
+    ) -> None:
+        """Raises VoiceError, and UsageError for a language that the model does not have or for the
+        voice of a recording if it cannot take it."""
+        self._speaker.check(voice, language, recording)
+
     def sampling(self, **given: float | None) -> Sampling:
         """The model's sampling, but for what is given. Raises UsageError."""
         return self._speaker.sampling(**given)

@@ -46,6 +46,16 @@ def format_of(path: str) -> str:
     return SUFFIXES[suffix]
 
 
+def form_of(path: str | None, format: str | None, subtype: str | None = None) -> tuple[str, str]:
+    """Format and subtype: as given, or by the suffix of `path`; WAV for a pipe, which is None or
+    `-`. Raises UsageError."""
+    if format is None:
+        format = "wav" if path in (None, "-") else format_of(path)
+    if format not in SUBTYPES:
+        raise UsageError(f"format {format!r}: must be {', '.join(SUBTYPES)}")
+    return format, subtype_of(format, subtype)
+
+
 def subtype_of(format: str, name: str | None) -> str:
     """The format's own subtype, or the one asked for if it has it. Raises UsageError."""
     choices = SUBTYPES[format]

@@ -50,13 +50,13 @@ class Filtering:
         if self._form is None:
             self._form = form
             self._filter.start(*form)
-        yield from _frames(self._filter.push(samples(frame)), *form)
+        yield from frames(self._filter.push(samples(frame)), *form)
 
     def close(self) -> Iterator[Frame]:
         """Say that nothing follows."""
         if self._form is not None:
             form, self._form = self._form, None
-            yield from _frames(self._filter.flush(), *form)
+            yield from frames(self._filter.flush(), *form)
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames of a whole stream. If it breaks off, what it said by then is still heard."""
@@ -74,8 +74,9 @@ def samples(frame: Frame) -> Samples:
     return np.frombuffer(frame.payload, "<f4").reshape(-1, frame.channels)
 
 
-def _frames(samples: Samples, rate: int, channels: int) -> Iterator[Frame]:
-    """None for no samples, since that would mean an end; several where one cannot hold them."""
+def frames(samples: Samples, rate: int, channels: int) -> Iterator[Frame]:
+    """Frames of these samples: none for none, since that would mean an end, and several where one
+    cannot hold them."""
     for at in range(0, len(samples), MAX_SAMPLES):
         piece = samples[at : at + MAX_SAMPLES]
         yield Frame(rate, piece.astype("<f4", copy=False).tobytes(), channels)

@@ -11,7 +11,7 @@ import ctypes
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,8 @@ class Player:
     """Plays what is written. The device is opened with the first frame's rate and channels; what
     comes later is resampled, and mono is spread over the channels.
 
+    As a context manager it plays all of it, or stops at once if an exception passes.
+
     device: a number or a part of its name, see `devices`; None for the default.
     buffer: seconds to have before playing begins.
     """
@@ -80,6 +82,15 @@ class Player:
         self._source: tuple[int, int] | None = None
         self._resample: Resample | None = None
         self._rate = self._channels = 0
+
+    def __enter__(self) -> Player:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
 
     def write(self, frame: Frame) -> None:
         """Queue a frame; waits while there is much to play. Raises AudioError if there is no such
@@ -170,6 +181,20 @@ class Player:
     def _put(self, samples: Samples) -> None:
         if len(samples):
             self._queue.write(samples)
+
+
+def aloud(frames: Iterable[Frame], player: Player, *, whole: bool) -> Iterator[Frame]:
+    """The same frames, played on their way: at once, or each utterance when it is `whole`."""
+    held: list[Frame] = []
+    for frame in frames:
+        held.append(frame)
+        if not whole or frame.is_end:
+            for one in held:
+                player.write(one)
+            held.clear()
+        yield frame
+    for one in held:
+        player.write(one)
 
 
 def devices() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from mlxtts.audio.files import Writer, open_writer, rate_for, silence
@@ -9,6 +11,21 @@ from mlxtts.audio.resample import Resample, Samples
 from mlxtts.audio.sink import Output, Sink
 from mlxtts.errors import AudioError
 from mlxtts.wire.pcm0 import Frame
+
+
+def record(
+    frames: Iterable[Frame],
+    output: Output,
+    form: tuple[str, str],
+    rate: int | None = None,
+    pause: float = 0,
+) -> Recording:
+    """All frames into one file of a format and subtype; returns what there is to say of it."""
+    recording = Recording(output, *form, rate, pause)
+    for frame in frames:
+        recording.write(frame)
+    recording.close()
+    return recording
 
 
 class Recording:

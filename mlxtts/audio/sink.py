@@ -8,9 +8,10 @@ from typing import Protocol
 
 
 class Output(Protocol):
-    """Where the bytes go; see output.Output."""
+    """Where the bytes go; see output.Output. Without a descriptor nothing can be corrected."""
 
-    fd: int
+    @property
+    def fd(self) -> int | None: ...
 
     def write(self, data: bytes) -> None: ...
 
@@ -22,6 +23,9 @@ class Sink:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._end = 0
+        self.correctable = False
+        if output.fd is None:
+            return
         self.correctable = not fcntl.fcntl(output.fd, fcntl.F_GETFL) & os.O_APPEND
         try:
             self._start = os.lseek(output.fd, 0, os.SEEK_CUR)
@@ -35,6 +39,7 @@ class Sink:
     def correct(self, position: int, data: bytes) -> None:
         """Overwrite what was written at `position`, where that is possible."""
         if self.correctable:
+            assert self._output.fd is not None
             os.lseek(self._output.fd, self._start + position, os.SEEK_SET)
             self._output.write(data)
             os.lseek(self._output.fd, self._start + self._end, os.SEEK_SET)

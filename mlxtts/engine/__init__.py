@@ -2,9 +2,10 @@
 a time, `Synthesis` its codec with it."""
 
 from mlxtts.engine.engine import Engine
+from mlxtts.engine.reading import Reading
 from mlxtts.engine.request import Request
 from mlxtts.engine.speaker import Speaker
 from mlxtts.engine.synthesis import Sound, Synthesis
 from mlxtts.engine.talk import Talk
 
-__all__ = ["Engine", "Request", "Sound", "Speaker", "Synthesis", "Talk"]
+__all__ = ["Engine", "Reading", "Request", "Sound", "Speaker", "Synthesis", "Talk"]

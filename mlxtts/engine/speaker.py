@@ -69,6 +69,16 @@ class Speaker:
         header = self.header(None, 0)
         return codecs.load(header.codec, hub.locate_codec(header.codec_path, self._access))
 
+    def check(self, voice: str | None, language: str | None, recording: object) -> None:
+        """Raises VoiceError, and UsageError for a language that the model does not have or for the
+        voice of a recording, which no model here can take yet."""
+        models.choose_voice(self.config, voice)
+        if language is not None and language not in self.config.languages:
+            languages = ", ".join(self.config.languages)
+            raise UsageError(f"language {language!r}: {self.name} has {languages}")
+        if recording is not None:
+            raise UsageError(f"{self.name} cannot take the voice of a recording")
+
     def sampling(self, **given: Any) -> Sampling:
         """The model's sampling, but for what is given and not None. Raises UsageError."""
         return replace(

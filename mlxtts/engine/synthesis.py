@@ -11,6 +11,7 @@ from mlxtts.codecs.utterance import Options, Utterance, Work, together
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.order import Spoken
 from mlxtts.engine.request import Request
+from mlxtts.wire.pcm0 import Frame
 from mlxtts.wire.tokens import Begin, Codes, End
 
 DEFAULT = Options()
@@ -25,6 +26,15 @@ class Sound:
 
 
 Event = Begin | Sound | End
+
+
+def frames(events: Iterable[Event], rate: int) -> Iterator[Frame]:
+    """The sound of one utterance after another as PCM0 frames."""
+    for event in events:
+        if isinstance(event, Sound):
+            yield Frame(rate, event.data)
+        elif isinstance(event, End):
+            yield Frame(rate)
 
 
 class Synthesis:

@@ -22,9 +22,13 @@ class Frontend:
         self._tags = tags
         self._spoken_form = spoken_form
         self._length = length
-        self._language = language
+        self.language = language
         self._removed: set[str] = set()
         self._told: set[str] = set()
+
+    def fresh(self) -> Frontend:
+        """The same, that has seen no tags."""
+        return Frontend(self._tags, self._spoken_form, self._length, self.language)
 
     def segments(self, text: str) -> tuple[str, ...]:
         """Raises TextError if there is nothing in `text` that can be spoken."""
@@ -32,7 +36,7 @@ class Frontend:
             raise TextError("holds a NUL")
         text = TAG.sub(self._tag, text)
         pieces = []
-        for sentence in sentences(text, self._language):
+        for sentence in sentences(text, self.language):
             words = english.spoken(sentence) if self._spoken_form else " ".join(sentence.split())
             pieces += [piece for piece in fit(words, self._length) if self._speakable(piece)]
         if not pieces:

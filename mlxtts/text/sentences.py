@@ -6,6 +6,8 @@ import re
 from unicodedata import category, east_asian_width
 
 BREAKS = (r"[;:]\s+|[；：]", r",\s+|[，、]", r"\s+")
+FOLLOWED = re.compile(r"[.!?…。！？।]\W*\w")
+LONGEST = 1000  # characters of a sentence that does not end
 WIDE = 3  # a Chinese character or a Korean syllable takes about as long as three letters
 
 
@@ -14,6 +16,37 @@ def sentences(text: str, language: str = "en") -> list[str]:
     from sentencex import segment
 
     return [stripped for part in segment(language, text) if (stripped := part.strip())]
+
+
+class Incoming:
+    """The sentences of a text that comes in pieces, each as soon as something follows it. A line
+    break ends a sentence too, and so does a length that none has."""
+
+    def __init__(self, language: str = "en") -> None:
+        self._language = language
+        self._rest = ""
+
+    @property
+    def rest(self) -> int:
+        """How many characters have come of a sentence that has not ended."""
+        return len(self._rest)
+
+    def feed(self, text: str) -> list[str]:
+        *lines, self._rest = (self._rest + text).split("\n")
+        found = [sentence for line in lines for sentence in sentences(line, self._language)]
+        if FOLLOWED.search(self._rest):
+            *whole, last = sentences(self._rest, self._language)
+            found += whole
+            self._rest = self._rest[self._rest.rindex(last) :]
+        while len(self._rest) > LONGEST:
+            cut = self._rest.rfind(" ", 1, LONGEST) + 1 or LONGEST
+            found += sentences(self._rest[:cut], self._language)
+            self._rest = self._rest[cut:]
+        return found
+
+    def close(self) -> list[str]:
+        """Say that the text has ended."""
+        return self.feed("\n")
 
 
 def extent(text: str) -> int:

@@ -78,9 +78,9 @@ def test_formats_and_rates(
 @pytest.mark.parametrize(
     ("options", "error", "reason"),
     [
-        ({"audio_format": "aiff"}, UsageError, "audio_format 'aiff': must be wav"),
+        ({"audio_format": "aiff"}, UsageError, "format 'aiff': must be wav"),
         ({"voice": "nobody"}, VoiceError, "the voices are"),
-        ({"lang_code": "fr"}, UsageError, "lang_code 'fr': starter has en"),
+        ({"lang_code": "fr"}, UsageError, "language 'fr': starter has en"),
         ({"ref_audio": "me.wav"}, UsageError, "cannot take the voice of a recording"),
         ({"temperature": -1}, UsageError, "temperature must be"),
         ({"audio_format": "opus", "sample_rate": 11_025}, AudioError, "cannot have 11025 Hz"),
@@ -110,8 +110,11 @@ class Heard:
     def write(self, frame: Frame) -> None:
         self.frames.append(frame)
 
-    def close(self) -> None:
-        self.closed = True
+    def __enter__(self) -> "Heard":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.closed = not any(error)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -126,7 +129,7 @@ def test_playing(
     played = b"".join(frame.payload for frame in player.frames)
     expected = b"".join(chunk.samples.tobytes() for chunk in speech.speak(TEXT))
     assert played == expected
-    assert sum(not frame.is_end for frame in player.frames) == 2 or stream
+    assert [frame.is_end for frame in player.frames].count(True) == 2
 
 
 def test_arrays_of_one_length(speech: Speech) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlxtts.audio import wav
 from mlxtts.wire import tokens
 from mlxtts.wire.tokens import Begin, Codes, End, Header
 from tests.conftest import Run, error_of
@@ -18,6 +19,7 @@ BEGIN = tokens.encode(Begin("1"))
 FRAME = tokens.encode(Codes("1", (1, 2, 3, 4, 5, 6, 7)))
 END = tokens.encode(End("1"))
 RANDOM = np.random.default_rng(0).bytes(5000)
+WAV = wav.header(24_000, 1, "PCM_16", 8) + b"\0" * 8
 TONE = struct.pack("<4s3I", b"PCM0", 24_000, 4, 1) + struct.pack("<4f", 0, 0.1, 0.2, 0.3)
 
 
@@ -144,6 +146,40 @@ def test_filters_usage(run: Run, tmp_path: Path, command: str, reason: str) -> N
     assert (done.returncode, done.stdout) == (2, b"")
     assert error_of(done).startswith(f"{command.split()[0]}: {reason}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("stdin", "reason"),
+    [
+        (b"", "Format not recognised"),
+        (RANDOM, "Format not recognised"),
+        (TONE, "Format not recognised"),
+        (WAV[:30], "Error in WAV file. No 'data' chunk marker"),
+        (
+            WAV[:24] + struct.pack("<I", 4_000) + WAV[28:],
+            "4000 Hz is outside 8000 to 192000: give --rate",
+        ),
+    ],
+)
+def test_read(run: Run, tmp_path: Path, stdin: bytes, reason: str) -> None:
+    done = run("mlxtts-read", "-o", "out.pcm0", stdin=stdin)
+    assert (done.returncode, error_of(done)) == (1, f"mlxtts-read: stdin: {reason}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_read_names_the_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "good.wav").write_bytes(WAV)
+    (tmp_path / "bad.wav").write_bytes(RANDOM)
+    for name, reason in (
+        ("bad.wav", "Format not recognised"),
+        ("no.wav", "No such file or directory"),
+        (".", "Is a directory"),
+    ):
+        done = run("mlxtts-read", "good.wav", name)
+        assert (done.returncode, error_of(done)) == (1, f"mlxtts-read: {name}: {reason}")
+        assert len(done.stdout) == 16 + 16 + 16
+    done = run("mlxtts-read", "--rate", "7", "good.wav")
+    assert (done.returncode, error_of(done)) == (2, "mlxtts-read: --rate: must be 8000 to 192000")
 
 
 @pytest.mark.parametrize(
@@ -295,6 +331,7 @@ def test_damaged_codecs(run: Run, model_folder: Path, damage: Any, reason: str) 
         ("mlxtts-tempo 1", TONE),
         ("mlxtts-smooth", TONE),
         ("mlxtts-meter", TONE),
+        ("mlxtts-read", WAV),
         ("mlxtts-wav", TONE),
         ("mlxtts-wav --format flac", TONE),
         ("mlxtts-wav --format mp3", TONE),
@@ -311,7 +348,7 @@ def test_a_full_disk_and_a_closed_stdout(run: Run, command: str, stdin: bytes) -
 
 
 def test_a_closed_stdin(run: Run) -> None:
-    filters = ("mlxtts-tempo 2", "mlxtts-smooth", "mlxtts-meter")
+    filters = ("mlxtts-tempo 2", "mlxtts-smooth", "mlxtts-meter", "mlxtts-read")
     for command in ("mlxtts-tokens", "mlxtts-decode", "mlxtts-wav", *filters):
         name = command.split()[0]
         done = run(f"{command} <&- > out")

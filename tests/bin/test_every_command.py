@@ -32,7 +32,7 @@ def test_help_is_instant(command: str) -> None:
     )
     assert done.stdout.startswith(f"usage: {command} ")
     modules = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
-    heavy = {"mlx", "numpy", "tokenizers", "soundfile", "sounddevice", "num2words"}
+    heavy = {"mlx", "numpy", "tokenizers", "soundfile", "sounddevice", "num2words", "uvicorn"}
     assert not modules & {*heavy, "huggingface_hub", "tqdm"}
 
 
@@ -126,7 +126,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("page", "number"), EXAMPLES)
-@needs("sox", "ffmpeg", "jq")
+@needs("curl", "sox", "ffmpeg", "jq")
 def test_examples_run(page: str, number: int, online: Run, published: Hub, tmp_path: Path) -> None:
     command = examples(page)[number]
     if "mlxtts-play" in command:

@@ -50,3 +50,12 @@ def test_letters_that_the_model_does_not_have() -> None:
 def test_a_nul() -> None:
     with pytest.raises(TextError, match="holds a NUL"):
         words("a\0b")
+
+
+def test_a_fresh_one_has_seen_no_tags() -> None:
+    used = Frontend(("laugh",), False, 100)
+    used.segments("Ha <smirk> 3.")
+    fresh = used.fresh()
+    assert fresh.segments("Ha <laugh> 3.") == ("Ha <laugh> 3.",)
+    assert fresh.new_tags() == []
+    assert used.new_tags() == ["<smirk>"]

@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlxtts.text.sentences import extent, fit, sentences
+from mlxtts.text.sentences import LONGEST, Incoming, extent, fit, sentences
 
 
 def test_sentences() -> None:
@@ -46,3 +47,57 @@ def test_pieces_fit_and_lose_nothing(text: str, length: int) -> None:
     pieces = fit(" ".join(text.split()), length)
     assert all(extent(piece) <= length for piece in pieces)
     assert "".join(pieces).replace(" ", "") == text.replace(" ", "")
+
+
+ARTICLE = (
+    "Dr. Smith paid $3.50 at 5 p.m. in the U.S. yesterday! Was it much? "
+    'It was... enough. He said: "No." Then he left\nA heading\n\nThe end, without a stop'
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_sentences_come_as_they_are_complete(size: int) -> None:
+    whole = [found for line in ARTICLE.split("\n") for found in sentences(line)]
+    incoming = Incoming()
+    got: list[list[str]] = []
+    for at in range(0, len(ARTICLE), size):
+        got.append(incoming.feed(ARTICLE[at : at + size]))
+    assert got[-1] == [] or size == 1000
+    found = [sentence for part in got for sentence in part]
+    assert incoming.rest == len("The end, without a stop")
+    assert found + incoming.close() == whole
+    assert incoming.rest == 0
+
+
+def test_a_sentence_waits_for_its_end() -> None:
+    incoming = Incoming()
+    assert incoming.feed("One is. ") == []
+    assert incoming.feed("Two") == ["One is."]
+    assert incoming.feed(" is.\n") == ["Two is."]
+    assert incoming.feed("\n \n") == []
+    assert incoming.close() == []
+
+
+def test_chinese_has_no_spaces() -> None:
+    incoming = Incoming("zh")
+    assert incoming.feed("你好。再") == ["你好。"]
+    assert incoming.close() == ["再"]
+
+
+def test_a_sentence_that_does_not_end_is_cut() -> None:
+    incoming = Incoming()
+    found = []
+    for _ in range(1000):
+        found += incoming.feed("word ")
+        assert incoming.rest <= LONGEST + 5
+    found += incoming.feed("x" * 2500) + incoming.close()
+    assert " ".join(found).split()[:1000] == ["word"] * 1000
+    assert "".join(found).count("x") == 2500
+    assert max(map(len, found)) <= LONGEST
+
+
+@given(st.lists(st.text("ab.! \n?", max_size=9), max_size=9))
+def test_nothing_of_it_is_lost(pieces: list[str]) -> None:
+    incoming = Incoming()
+    found = [sentence for piece in pieces for sentence in incoming.feed(piece)]
+    assert "".join("".join(found + incoming.close()).split()) == "".join("".join(pieces).split())

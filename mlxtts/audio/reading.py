@@ -1,0 +1,97 @@
+"""Sound files into PCM0 frames: whatever libsndfile reads, a piece at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+import numpy as np
+
+from mlxtts.audio.filters import frames
+from mlxtts.audio.resample import Resample, Samples
+from mlxtts.errors import AudioError
+from mlxtts.wire.pcm0 import CHANNELS, RATES, Frame
+
+PIECE = 0.1  # seconds
+UNKNOWN = 1 << 62  # samples; what libsndfile takes for the length of a stream that does not say it
+
+
+def spool(data: Iterable[bytes]) -> IO[bytes]:
+    """A file of what comes from a pipe, where libsndfile could not go back."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    for piece in data:
+        file.write(piece)
+    file.seek(0)
+    return file
+
+
+def read(file: IO[bytes], rate: int | None = None, mono: bool = False) -> Iterator[Frame]:
+    """The sound in an open file, which can seek, as one utterance with its end; resampled to
+    `rate`, and with `mono` all channels mixed into one. Raises AudioError if it cannot be read, or
+    has a rate or channels that PCM0 does not."""
+    import soundfile
+
+    try:
+        with _quiet():
+            opened = soundfile.SoundFile(file.fileno(), closefd=False)
+        with opened as sound:
+            sound.seekable = lambda: False  # else it seeks at each piece, which upsets MP3
+            yield from _Reading(sound, rate, mono).frames()
+    except soundfile.LibsndfileError as error:
+        raise AudioError(str(error.error_string).rstrip(".")) from None
+
+
+class _Reading:
+    def __init__(self, sound: Any, rate: int | None, mono: bool) -> None:
+        self._sound = sound
+        self._mono = mono
+        self._rate = rate or sound.samplerate
+        self._channels = 1 if mono else sound.channels
+        if self._rate not in RATES:
+            limits = f"{RATES.start} to {RATES.stop - 1}"
+            raise AudioError(f"{self._rate} Hz is outside {limits}: give --rate")
+        if self._channels not in CHANNELS:
+            raise AudioError(f"{self._channels} channels, more than {CHANNELS[-1]}: give --mono")
+        self._resample = Resample(sound.samplerate, self._rate, self._channels)
+
+    def frames(self) -> Iterator[Frame]:
+        for piece in self._pieces():
+            yield from self._frames(self._resample.push(piece))
+        yield from self._frames(self._resample.flush())
+        yield Frame(self._rate, b"", self._channels)
+
+    def _pieces(self) -> Iterator[Samples]:
+        size, length = round(PIECE * self._sound.samplerate) or 1, 0
+        while len(piece := self._read(size)):
+            length += len(piece)
+            yield piece.mean(axis=1, keepdims=True) if self._mono else piece
+        if length < self._sound.frames < UNKNOWN:
+            raise AudioError(f"cut short: {length} of {self._sound.frames} samples")
+
+    def _read(self, count: int) -> Samples:
+        with _quiet():
+            piece: Samples = self._sound.read(count, dtype="float32", always_2d=True)
+        return piece
+
+    def _frames(self, samples: Samples) -> Iterator[Frame]:
+        if not np.isfinite(samples).all():
+            raise AudioError("a sample is not a finite number")
+        return frames(samples, self._rate, self._channels)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What mpg123, within libsndfile, writes to stderr about a damaged file is kept from the user,
+    who is told of it by an error."""
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)

@@ -1,0 +1,175 @@
+"""The service of a model: what all its connections share, and the end of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from mlxtts.engine import Speaker
+from mlxtts.serve.access import Access
+from mlxtts.serve.metrics import Metrics
+from mlxtts.serve.plan import Plan, make
+from mlxtts.serve.protocol import ProtocolError, Start
+from mlxtts.serve.runner import Runner
+from mlxtts.serve.session import Stream, refusal_of
+from mlxtts.serve.ws import Connection
+
+
+@dataclass(frozen=True)
+class Limits:
+    """max_streams: how many are spoken at a time; queue: how many may wait for that; max_text: how
+    many characters one may have that have not been spoken."""
+
+    max_streams: int = 8
+    queue: int = 16
+    max_text: int = 20_000
+    max_connections: int = 1000
+
+
+class Speech:
+    """A part of a server (see serve.server.Part). `model` is what clients may call it; `log` takes
+    a line for each stream."""
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        model: str,
+        voice: str | None,
+        limits: Limits,
+        preload: bool = True,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        speaker.header(voice, 0)  # raises VoiceError
+        self.limits = limits
+        self.log = log
+        self.draining = False
+        self._failure: asyncio.Future[BaseException]
+        self.runner = Runner(
+            lambda: speaker.synthesis(limits.max_streams), limits.max_streams, self._died
+        )
+        self.connections: set[Connection] = set()
+        self.metrics = self._metrics()
+        self._speaker = speaker
+        self._model = model
+        self._voice = voice
+        self._preload = preload
+        self._gone = asyncio.Event()
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        return self.metrics.registry
+
+    def routes(self, access: Access) -> list[BaseRoute]:
+        private = access.middleware()
+        return [WebSocketRoute(path, self.connect, middleware=private) for path in ("/", "/ws")]
+
+    @property
+    def health(self) -> str:
+        """`ok`, or why not."""
+        if self.runner.dead:
+            return "dead"
+        if self.draining:
+            return "draining"
+        return "ok" if self.runner.loaded.is_set() or not self._preload else "loading"
+
+    async def start(self) -> None:
+        """Returns when the model is there. Raises what loading it does."""
+        self._failure = asyncio.get_running_loop().create_future()
+        if self._preload:
+            self.runner.start()
+            loaded = asyncio.ensure_future(self.runner.loaded.wait())
+            failing = asyncio.ensure_future(self.failed())
+            await asyncio.wait([loaded, failing], return_when=asyncio.FIRST_COMPLETED)
+            for waiting in (loaded, failing):
+                waiting.cancel()
+            if self._failure.done():
+                raise self._failure.result()
+
+    async def failed(self) -> BaseException:
+        return await asyncio.shield(self._failure)
+
+    async def drain(self) -> None:
+        self.draining = True
+        for connection in [*self.connections]:
+            connection.leave_when_done()
+        await self._all_gone()
+
+    async def stop(self) -> None:
+        try:
+            for connection in [*self.connections]:
+                connection.leave()
+            await self._all_gone()
+        finally:
+            for connection in [*self.connections]:
+                connection.abort()
+
+    async def _all_gone(self) -> None:
+        while self.connections:
+            self._gone.clear()
+            await self._gone.wait()
+
+    def close(self) -> None:
+        self.runner.close()
+
+    async def connect(self, ws: WebSocket) -> None:
+        """The endpoint."""
+        connection = Connection(ws, self)
+        self.connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self.connections.discard(connection)
+            self._gone.set()
+
+    def plan(self, start: Start) -> Plan:
+        """Raises ProtocolError."""
+        if start.text is not None and len(start.text) > self.limits.max_text:
+            reason = f"text: more than {self.limits.max_text} characters"
+            raise ProtocolError("too_long", reason)
+        return make(self._speaker, start, self._model, self._voice)
+
+    def stream(self, plan: Plan) -> Stream:
+        """Raises ProtocolError if there is no place for one."""
+        if self.draining:
+            raise ProtocolError("draining", "this server is shutting down")
+        if refusal := refusal_of(self.runner, self.limits.queue):
+            raise refusal
+        limits = self.limits
+        return Stream(plan, self.runner, self._speaker.frontend, limits.queue, limits.max_text)
+
+    def status(self) -> dict[str, object]:
+        return {
+            "state": self.health,
+            "model_path": self._model,
+            "voices": list(self._speaker.config.voices),
+            "sample_rate": self._speaker.config.sample_rate,
+            "rows": self.limits.max_streams,
+            "rows_busy": self.runner.speaking,
+            "waiting": self.runner.waiting,
+            "queue": self.limits.queue,
+            "connections": len(self.connections),
+        }
+
+    def _died(self, error: BaseException) -> None:
+        for connection in [*self.connections]:
+            connection.leave(ProtocolError("engine", "the model has failed"))
+        self._failure.set_result(error)
+
+    def _metrics(self) -> Metrics:
+        streams = lambda state: sum(c.state == state for c in self.connections)  # noqa: E731
+        return Metrics(
+            {
+                ("streams_running", "Streams that are spoken or sent."): lambda: streams(
+                    "speaking"
+                ),
+                ("streams_waiting", "Streams that wait for a row."): lambda: streams("waiting"),
+                ("rows", "Streams that can be spoken at a time."): lambda: self.runner.rows,
+                ("rows_busy", "Rows in use."): lambda: self.runner.speaking,
+                ("connections", "WebSocket connections."): lambda: len(self.connections),
+            }
+        )

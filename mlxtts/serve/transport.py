@@ -1,0 +1,62 @@
+"""uvicorn's protocols, with limits for clients that do not go on.
+
+A connection that asks for nothing, a WebSocket whose client does not answer, and one that is to be
+closed though its client does not read would all stay for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.requests import HTTPConnection
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+PATIENCE = 20.0
+"""Seconds for a request to come, and for a client to take leave."""
+ABORT = "mlxtts.abort"
+"""Where a connection's state has the way to end it."""
+
+
+class Http(H11Protocol):
+    """Gives a connection up on which no request comes."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state = {**self.app_state, ABORT: transport.abort}
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(PATIENCE, self._give_up)
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self._waiting.cancel()
+        super().handle_websocket_upgrade(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self.cycle is None:
+            self.transport.abort()
+
+
+class WebSockets(WebSocketsSansIOProtocol):
+    """Aborts where uvicorn would wait for its last bytes to be read."""
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    def eof_received(self) -> None:
+        self.transport.abort()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.close":
+            self.loop.call_later(PATIENCE, self.transport.abort)
+
+
+def abort(connection: HTTPConnection) -> None:
+    """Break it off, without a word. On a server without these protocols this does nothing."""
+    if found := connection.scope.get("state", {}).get(ABORT):
+        found()

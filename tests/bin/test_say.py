@@ -1,0 +1,93 @@
+"""mlxtts-say: a pipeline in one process."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.bin.test_play import Server, real, server  # noqa: F401
+from tests.conftest import Run, error_of
+
+TEXT = b"One.\n\nTwo, three.\n"
+
+
+def test_it_sounds_as_the_pipeline_does(run: Run, tmp_path: Path) -> None:
+    pipeline = "mlxtts-tokens --voice rms --seed 2 | mlxtts-decode | mlxtts-wav -o a.wav"
+    assert run(pipeline, stdin=TEXT).returncode == 0
+    done = run("mlxtts-say", "-v", "rms", "--seed", "2", "-o", "b.wav", stdin=TEXT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    (expected, _), (found, rate) = (soundfile.read(tmp_path / name) for name in ("a.wav", "b.wav"))
+    assert rate == 24_000
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_file_a_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(TEXT)
+    line = "mlxtts-say --file-prefix count --format flac --rate 16000 --speed 2 -f lines"
+    assert run(line).returncode == 0
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["count_000.flac", "count_001.flac", "lines"]
+    fast = soundfile.info(tmp_path / "count_000.flac")
+    assert fast.samplerate == 16_000
+    run("mlxtts-say --file-prefix slow One.")
+    assert abs(soundfile.info(tmp_path / "slow_000.wav").duration / 2 - fast.duration) < 0.01
+
+
+def test_wav_to_a_pipe(run: Run) -> None:
+    done = run("mlxtts-say -o - Oh | wc -c")
+    assert int(done.stdout) > 10_000
+
+
+def test_voices_are_listed_as_say_does(run: Run) -> None:
+    assert run("mlxtts-say", "-v", "?").stdout == b"slt\nrms\n"
+
+
+def test_a_line_that_cannot_be_said_is_reported_and_the_others_said(
+    run: Run, tmp_path: Path
+) -> None:
+    done = run("mlxtts-say -o x.wav", stdin=b"One.\n...\nTwo.\n")
+    assert done.returncode == 1
+    assert error_of(done) == "mlxtts-say: stdin: line 2: nothing to speak in '...'"
+    assert soundfile.info(tmp_path / "x.wav").duration > 1
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "reason"),
+    [
+        ("-o a.wav --file-prefix b Hi", 2, "words or --file, and -o or --file-prefix: one of them"),
+        ("-f a Hi", 2, "words or --file, and -o or --file-prefix: one of them"),
+        ("--speed 3 -o a.wav Hi", 2, "a tempo must be 0.5 to 2, not 3"),
+        ("--ref-audio me.wav -o a.wav Hi", 2, "starter cannot take the voice of a recording"),
+        ("--lang fr -o a.wav Hi", 2, "language 'fr': starter has en"),
+        ("--format aiff -o a.wav Hi", 2, "format 'aiff': must be wav, raw, flac, ogg, opus, mp3"),
+        ("-o a.xyz Hi", 2, "a.xyz: no format has the suffix '.xyz'; give --format"),
+        (
+            "-v nobody -o a.wav Hi",
+            1,
+            "voice 'nobody': unknown; the voices are slt, rms",
+        ),
+        ("-f nowhere -o a.wav", 1, "nowhere: No such file or directory"),
+        ("-o no/where.wav Hi", 1, "no/where.wav: No such file or directory"),
+    ],
+)
+def test_bad_input(run: Run, tmp_path: Path, options: str, status: int, reason: str) -> None:
+    done = run(f"mlxtts-say {options}")
+    assert (done.returncode, error_of(done)) == (status, f"mlxtts-say: {reason}")
+    assert not (tmp_path / "a.wav").exists()
+
+
+@real
+@pytest.mark.parametrize("option", ["--stream", "--no-stream"])
+def test_it_is_heard(run: Run, server: Server, option: str) -> None:  # noqa: F811
+    done = run("mlxtts-say", option, "Hello there.", **server.env)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert np.sqrt(np.mean(server.heard() ** 2)) > 0.01
+
+
+@real
+def test_it_is_heard_and_kept(run: Run, server: Server, tmp_path: Path) -> None:  # noqa: F811
+    done = run("mlxtts-say --play -o kept.wav Hello.", **server.env)
+    assert done.returncode == 0
+    assert np.abs(server.heard()).max() > 0.05
+    assert soundfile.info(tmp_path / "kept.wav").duration > 0.3
