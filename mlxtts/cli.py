@@ -21,7 +21,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -179,6 +179,17 @@ class Tool:
     def print(self, text: str) -> None:
         """Write lines that the user asked for, such as a list, to stdout."""
         self.output(binary=False).write(text.encode() + b"\n")
+
+    def table(self, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows: under their heading, aligned, on a terminal; else with tabs between cells."""
+        lines = ["\t".join(row) for row in rows]
+        if self.terminal:
+            rows = [[name.upper() for name in heading], *rows]
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            cells = [[*map(str.ljust, row, widths)] for row in rows]
+            lines = ["  ".join(row).rstrip() for row in cells]
+        if lines:
+            self.print("\n".join(lines))
 
     def inputs(
         self, paths: list[str], *, binary: bool = True

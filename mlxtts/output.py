@@ -1,4 +1,5 @@
-"""Where a command's data go: a file descriptor, or a file that appears whole or not at all.
+"""Where a command's data go: a file descriptor, or a file or a folder that appears whole or not at
+all.
 
 Standard library only.
 """
@@ -9,16 +10,18 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from mlxtts.errors import subject
+from mlxtts.errors import UsageError, subject
 
 DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _unfinished: set[Path] = set()
-"""Temporary files that are there or about to be."""
+"""Temporary files and folders that are there or about to be."""
 
 
 class Output:
@@ -82,7 +85,38 @@ def expect_sockets() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
+@contextlib.contextmanager
+def folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, under a temporary name; at the end it takes the place of `path`, where
+    nothing may be but an empty folder, or is removed if an exception passes."""
+    with subject(str(path)):
+        place = path.absolute()
+        if place.resolve() == Path.cwd():
+            raise UsageError("the working directory: name a folder that is not there yet")
+        if place.is_dir() and any(place.iterdir()):
+            raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        if place.exists() and not place.is_dir():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        temporary = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
+        _unfinished.add(temporary)
+        temporary.mkdir()
+    try:
+        yield temporary
+        with subject(str(path)):
+            temporary.replace(place)
+    finally:
+        _remove(temporary)
+        _unfinished.discard(temporary)
+
+
 def discard_unfinished() -> None:
-    """Remove the temporary files that are left when a signal ends the process."""
+    """Remove what is left under temporary names when a signal ends the process."""
     for temporary in _unfinished:
+        _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+    else:
         temporary.unlink(missing_ok=True)

@@ -32,7 +32,9 @@ BELOW = {
         *("errors", "output", "ahead", "wire", "text", "audio", "hub", "nn", "codecs", "engine"),
     },
     "api": {"errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
+    "compare": {"errors", "wire", "audio", "hub", "nn", "codecs", "engine", "api"},
     "catalogue": {"errors", "hub", "nn", "models"},
+    "quantize": {"errors", "hub", "nn", "models"},
 }
 """For each part of the package what it may import, beside itself."""
 CORE = ("nn", "codecs", "models", "engine", "wire", "text")

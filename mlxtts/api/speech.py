@@ -74,6 +74,7 @@ class Speech:
         self.sample_rate = speaker.config.sample_rate
         self.voices = speaker.config.voices
         self.languages = speaker.config.languages
+        self.frame_codes = speaker.config.frame_codes
 
     def check(
         self, voice: str | None = None, language: str | None = None, recording: object = None

@@ -12,7 +12,7 @@ _mlxtts() {
     help=$("$command" --help 2>/dev/null) || return
     if [[ $previous == --voice ]]; then
         words=$("$command" --list-voices 2>/dev/null)
-    elif [[ $previous == --@(model|codec) || ($command == *-@(fetch|models) && $current != -*) ]]; then
+    elif [[ $previous == --@(model|codec) || ($command == *-@(fetch|models|quantize) && $current != -*) ]]; then
         words=$("${command%-*}-models" 2>/dev/null | cut -f 1)
     elif [[ $previous == -* && $help =~ $previous\ \{([^}]*)\} ]]; then
         words=${BASH_REMATCH[1]//,/ }

@@ -13,7 +13,7 @@ function __mlxtts_complete
         $words[1] --list-voices
     else if string match -q -- '-*' (commandline -ct)
         $words[1] --help | string match -rag -- '(?:^| )(--?[a-z][a-z-]*)'
-    else if contains -- $words[-1] --model --codec; or string match -rq -- '-(fetch|models)$' $words[1]
+    else if contains -- $words[-1] --model --codec; or string match -rq -- '-(fetch|models|quantize)$' $words[1]
         string replace -r -- '-[a-z]*$' -models $words[1] | read -l models
         $models | string split -f 1 \t
     end

@@ -52,14 +52,15 @@ class Speaker:
 
     def load(self, width: int = 1) -> Engine:
         """An engine that speaks so many utterances at a time. The weights are loaded once."""
-        return Engine(self._model, self.config, width)
+        return Engine(self.model, self.config, width)
 
     def synthesis(self, width: int = 1) -> Synthesis:
         """The same with its codec, which is loaded once, too."""
         return Synthesis(self.load(width), self._codec)
 
     @cached_property
-    def _model(self) -> models.Model:
+    def model(self) -> models.Model:
+        """The model itself, loaded once."""
         model: models.Model = self._module.load(self._folder, self.config)
         return model
 

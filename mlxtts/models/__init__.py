@@ -4,6 +4,12 @@
     read_config(folder) -> Config   what is known before the weights are loaded
     load(folder, config) -> Model
 
+and for mlxtts.quantize
+
+    needed(weights, config)         of the tensors of a checkpoint those that the model has
+    matrices(config)                those that may be quantised, a nn.recipes.Matrix each
+    checkpoint(model)               the tensors of a loaded model as its checkpoint has them
+
 Generic code knows models only through these; nothing guesses from a folder's name.
 """
 
@@ -11,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -97,11 +104,22 @@ class Batch(Protocol):
 
 
 class Model(Protocol):
+    @property
+    def config(self) -> Any:
+        """What `read_config` gave."""
+
     def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         """What begins a segment. `keys`: see nn.random."""
 
     def batch(self) -> Batch:
         """One without rows."""
+
+    def expectations(
+        self, text: str, voice: str, frames: Sequence[Sequence[int]]
+    ) -> list[mx.array]:
+        """What the model expects where a segment is spoken in these frames: of each code, given all
+        before it, the logarithm of the probability of each value, (codes, values), in groups that
+        have the same values; and of the end after the last frame."""
 
 
 def names() -> list[str]:
@@ -110,12 +128,18 @@ def names() -> list[str]:
 
 def find(folder: Path) -> ModuleType:
     """The module that serves the model in `folder`. Raises ModelError if none does."""
-    model_type = read_json(folder / "config.json").get("model_type")
+    path = folder / "config.json"
+    return serving(read_json(path).get("model_type"), str(path))
+
+
+def serving(model_type: object, where: str) -> ModuleType:
+    """The module that serves models of this type, which is said in `where`. Raises ModelError if
+    none does."""
     for name in names():
         module = importlib.import_module(f"mlxtts.models.{name}")
         if model_type in module.MODEL_TYPES:
             return module
-    raise ModelError(f"{folder / 'config.json'}: model_type {model_type!r} is not implemented")
+    raise ModelError(f"{where}: model_type {model_type!r} is not implemented")
 
 
 def choose_voice(config: Config, voice: str | None) -> str:

@@ -108,3 +108,9 @@ def interleave(rows: mx.array, head_dim: int) -> mx.array:
     """The rows (or a bias) of q_proj or k_proj from Hugging Face's order."""
     pairs = rows.reshape(-1, 2, head_dim // 2, *rows.shape[1:])
     return pairs.swapaxes(1, 2).reshape(rows.shape)
+
+
+def deinterleave(rows: mx.array, head_dim: int) -> mx.array:
+    """What `interleave` was given."""
+    pairs = rows.reshape(-1, head_dim // 2, 2, *rows.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(rows.shape)

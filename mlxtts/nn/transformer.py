@@ -14,7 +14,8 @@ from mlxtts.errors import ModelError
 from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.quantization import Tensor, order, stack
-from mlxtts.nn.rope import Llama3Scaling, Rope, Rotate, interleave
+from mlxtts.nn.recipes import Matrix
+from mlxtts.nn.rope import Llama3Scaling, Rope, Rotate, deinterleave, interleave
 
 
 @dataclass(frozen=True)
@@ -184,3 +185,32 @@ def fuse(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
                 raise ModelError(f"no tensor {missing[0]}")
             fused[f"{head}.{whole}.weight"] = stack([fused.pop(name) for name in names])
     return fused
+
+
+def unfuse(tensors: Mapping[str, mx.array], shape: Shape) -> dict[str, mx.array]:
+    """What `fuse` was given."""
+    heads = shape.num_attention_heads * shape.head_dim
+    groups = shape.num_key_value_heads * shape.head_dim
+    cuts = {"qkv_proj": [heads, heads + groups], "gate_up_proj": [shape.intermediate_size]}
+    apart: dict[str, mx.array] = {}
+    for name, tensor in tensors.items():
+        head, _, whole = name.removesuffix(".weight").rpartition(".")
+        if whole not in FUSED:
+            apart[name] = tensor
+            continue
+        for part, rows in zip(FUSED[whole], mx.split(tensor, cuts[whole]), strict=True):
+            turned = TURNED.search(f".{part}.weight")
+            apart[f"{head}.{part}.weight"] = deinterleave(rows, shape.head_dim) if turned else rows
+    return apart
+
+
+def matrices(shape: Shape, stem: str) -> list[Matrix]:
+    """Those of the blocks in a checkpoint, where `stem` is the transformer's name."""
+    roles: dict[str, Any] = {"self_attn.v_proj": "values", "mlp.down_proj": "down"}
+    layers = [f"self_attn.{part}_proj" for part in "qkvo"]
+    layers += [f"mlp.{part}_proj" for part in ("gate", "up", "down")]
+    blocks = shape.num_hidden_layers
+    return [
+        Matrix(f"{stem}.layers.{block}.{layer}", roles.get(layer, "other"), block, blocks)
+        for block, layer in product(range(blocks), layers)
+    ]

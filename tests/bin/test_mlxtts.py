@@ -51,6 +51,7 @@ LINES = [
     ("mlxtts-tokens --voice s", {"slt"}),
     ("mlxtts-tokens --model sta", {"starter"}),
     ("mlxtts fetch sn", {"snac"}),
+    ("mlxtts-quantize sta", {"starter"}),
 ]
 
 

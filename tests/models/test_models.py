@@ -16,6 +16,9 @@ def test_a_model_folder_defines_what_generic_code_uses(name: str) -> None:
     assert module.MODEL_TYPES
     assert callable(module.read_config)
     assert callable(module.load)
+    assert callable(module.needed)
+    assert callable(module.matrices)
+    assert callable(module.checkpoint)
 
 
 def test_the_model_type_decides(tmp_path: Path) -> None:

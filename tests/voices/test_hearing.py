@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from tests.conftest import ROOT, Run
@@ -24,6 +25,7 @@ CHARACTER_ERRORS = {"slt": 0.140, "rms": 0.127}
 WORD_ERRORS = 0.280
 MARGIN = 0.1
 RATE = 16_000
+SAY = "mlxtts-tokens --model {model} --seed 1 | mlxtts-decode | mlxtts-wav --split --rate 16000"
 
 
 def transcribe(samples: np.ndarray) -> str:
@@ -68,27 +70,37 @@ def test_distance() -> None:
     assert error_rate(["a b c"], ["a x c d"], str.split) == 0.5
 
 
-def test_the_starter_voice_is_understood(
-    run: Run, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
-    utterances = [{"text": line, "voice": voice} for voice in CHARACTER_ERRORS for line in LINES]
-    done = run(
-        "mlxtts-tokens --seed 1 | mlxtts-decode | mlxtts-wav --split --rate 16000 -o said.wav",
-        stdin="".join(json.dumps(utterance) + "\n" for utterance in utterances).encode(),
-        timeout=600,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    heard = [transcribe(soundfile.read(path)[0]) for path in sorted(tmp_path.glob("said_*.wav"))]
+def utterances() -> bytes:
+    """Every line in each voice, as mlxtts-tokens reads it."""
+    said = [{"text": line, "voice": voice} for voice in CHARACTER_ERRORS for line in LINES]
+    return "".join(json.dumps(utterance) + "\n" for utterance in said).encode()
+
+
+def errors(paths: list[Path]) -> dict[str, float]:
+    """The character error rate of each voice, and the word error rate of both, in files that were
+    made of `utterances`."""
+    heard = [transcribe(soundfile.read(path)[0]) for path in paths]
     lines = [normal(line) for line in LINES]
     said = dict(zip(CHARACTER_ERRORS, (heard[: len(lines)], heard[len(lines) :]), strict=True))
-
     rates = {voice: error_rate(said[voice], lines, list) for voice in said}
-    words = error_rate(heard, lines * 2, str.split)
+    return rates | {"words": error_rate(heard, lines * 2, str.split)}
+
+
+@pytest.mark.parametrize("model", ["starter", "8bit"])
+def test_the_starter_voice_is_understood(
+    run: Run, tmp_path: Path, record_property: Callable[[str, object], None], model: str
+) -> None:
+    """As it is, and with 8 bits a weight."""
+    if model != "starter":
+        done = run("mlxtts-quantize", "--bits", "8", "--no-measure", "starter", model)
+        assert (done.returncode, done.stderr) == (0, b"")
+    done = run(SAY.format(model=model) + " -o said.wav", stdin=utterances(), timeout=600)
+    assert (done.returncode, done.stderr) == (0, b"")
+    rates = errors(sorted(tmp_path.glob("said_*.wav")))
     record_property(
-        "pocketsphinx",
-        ", ".join(f"{voice} CER {rate:.3f}" for voice, rate in rates.items())
-        + f", both WER {words:.3f}",
+        f"pocketsphinx, {model}",
+        "slt CER {slt:.3f}, rms CER {rms:.3f}, both WER {words:.3f}".format(**rates),
     )
-    for voice, rate in rates.items():
-        assert rate < CHARACTER_ERRORS[voice] + MARGIN
-    assert words < WORD_ERRORS + MARGIN
+    for voice, rate in CHARACTER_ERRORS.items():
+        assert rates[voice] < rate + MARGIN
+    assert rates["words"] < WORD_ERRORS + MARGIN

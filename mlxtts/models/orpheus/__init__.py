@@ -1,9 +1,19 @@
 """Orpheus (Canopy Labs, 2025): a Llama that speaks SNAC codes as tokens."""
 
+from mlxtts.models.orpheus.checkpoint import checkpoint, matrices, needed
 from mlxtts.models.orpheus.config import Config
 from mlxtts.models.orpheus.model import Model, load
 
 MODEL_TYPES = ("llama",)
 read_config = Config.read
 
-__all__ = ["MODEL_TYPES", "Config", "Model", "load", "read_config"]
+__all__ = [
+    "MODEL_TYPES",
+    "Config",
+    "Model",
+    "checkpoint",
+    "load",
+    "matrices",
+    "needed",
+    "read_config",
+]

@@ -7,19 +7,21 @@ those rows of the head are computed, and no malformed frame can be drawn.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlxtts.errors import ModelError, subject
 from mlxtts.models.orpheus.batch import Batch, Prompt
-from mlxtts.models.orpheus.config import Config
+from mlxtts.models.orpheus.checkpoint import sanitize
+from mlxtts.models.orpheus.config import SLOTS, Config
 from mlxtts.nn import Linear, Module, mx
+from mlxtts.nn.cache import Cache
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
-from mlxtts.nn.quantization import Tensor, gather, project
+from mlxtts.nn.quantization import Tensor, project
 from mlxtts.nn.sampling import Sampling
-from mlxtts.nn.transformer import Transformer, check_parts, fuse
+from mlxtts.nn.transformer import Transformer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -36,16 +38,6 @@ def _tensors(folder: Path, config: Config) -> dict[str, Tensor]:
     weights = read_checkpoint(folder)
     with subject(str(folder)):
         return sanitize(weights, config)
-
-
-def sanitize(weights: dict[str, mx.array], config: Config) -> dict[str, Tensor]:
-    """Hugging Face's tensors to this model's. Older Llamas bring the frequencies of their rotary
-    positions, and some tied ones a head."""
-    unused = r".*\.rotary_emb\.inv_freq" + (r"|lm_head\..*" if config.tie_word_embeddings else "")
-    needed = {name: w for name, w in weights.items() if not re.fullmatch(unused, name)}
-    tensors = gather(needed, config.quantization)
-    check_parts(tensors, config.shape, "model")
-    return fuse(tensors, config.shape.head_dim)
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -91,3 +83,17 @@ class Model(Module):
 
     def batch(self) -> Batch:
         return Batch(self)
+
+    def expectations(
+        self, text: str, voice: str, frames: Sequence[Sequence[int]]
+    ) -> list[mx.array]:
+        """A slot at a time: at slot 0 also what is expected after the last frame."""
+        prompt = self.tokens(text, voice)
+        slots = mx.arange(SLOTS) * self.config.codebook_size + self.config.audio_token_offset
+        spoken = (mx.array([*frames], dtype=mx.int32).reshape(-1, SLOTS) + slots).reshape(-1)
+        tokens = mx.concatenate([mx.array(prompt, dtype=mx.int32), spoken])
+        hidden = self.model(tokens[None], Cache(self.config.num_hidden_layers))[0]
+        hidden = hidden[len(prompt) - 1 :]
+        logits = [self.logits(hidden[slot::SLOTS], slot) for slot in range(SLOTS)]
+        wide = [x.astype(mx.float32) for x in logits]
+        return [x - mx.logsumexp(x, axis=-1, keepdims=True) for x in wide]

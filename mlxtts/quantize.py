@@ -1,0 +1,141 @@
+"""A model's folder to a smaller one, its matrices quantised, which this package, MLX-LM and
+mlx-audio load alike.
+
+Works on the checkpoint, a tensor at a time, so that a model may be larger than the memory. Which of
+its tensors are matrices that may be quantised, the model says.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlxtts import hub, models
+from mlxtts.errors import ModelError
+from mlxtts.nn import mx
+from mlxtts.nn.loading import OTHER_FORMATS, read_checkpoint, read_json
+from mlxtts.nn.quantization import Quantization
+from mlxtts.nn.recipes import Manner, Matrix
+from mlxtts.nn.saving import write_checkpoint
+
+WEIGHTS = (".safetensors", *OTHER_FORMATS)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """before, after: bytes of the weights.
+    bits: what a weight takes now, all told.
+    kept: matrices that stay as they are, since the group size does not divide their columns."""
+
+    before: int
+    after: int
+    bits: float
+    kept: tuple[str, ...]
+
+
+class Source:
+    """A model that is to be quantised, by its name. Raises ModelError if it cannot be."""
+
+    def __init__(self, name: str, access: hub.Access = hub.DEFAULT) -> None:
+        self._folder = hub.locate(name, access)
+        self._entry = hub.known(name)
+        self._module = models.find(self._folder)
+        self._config = self._module.read_config(self._folder)
+        path = self._folder / "config.json"
+        self._raw = read_json(path)
+        if Quantization.parse(self._raw, str(path)).packing:
+            raise ModelError(f"model {name!r}: already quantised: take the one it was made from")
+
+    def write(self, folder: Path, manner: Manner) -> Outcome:
+        """Fill an empty folder. Raises ModelError for tensors that are missing or misshapen."""
+        tensors = self._module.needed(read_checkpoint(self._folder), self._config)
+        before = sum(tensor.nbytes for tensor in tensors.values())
+        count = sum(tensor.size for tensor in tensors.values())
+        packed, said, kept = pack(tensors, self._module.matrices(self._config), manner)
+        del tensors
+        self._copy(folder)
+        text = json.dumps(self._raw | self._known() | said, indent=1, ensure_ascii=False)
+        (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+        after = write_checkpoint(folder, packed)
+        return Outcome(before, after, 8 * after / count, tuple(kept))
+
+    def _known(self) -> dict[str, Any]:
+        """What a folder would lose by not having its short name."""
+        if self._entry is None:
+            return {}
+        known = {"voices": self._entry.voices, "languages": self._entry.languages}
+        return {key: list(value) for key, value in known.items() if key not in self._raw}
+
+    def _copy(self, folder: Path) -> None:
+        """Everything beside the weights; of the folders in it what may be read from them."""
+        for path in sorted(self._folder.iterdir()):
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                _copy_data(path, folder / path.name)
+            elif not path.name.endswith((*WEIGHTS, ".safetensors.index.json")):
+                shutil.copyfile(path, folder / path.name)
+
+
+def _copy_data(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        if path.suffix in hub.SUFFIXES and path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+
+
+def quantize_model(
+    model: models.Model,
+    config: dict[str, Any],
+    group_size: int | None = None,
+    bits: int | None = None,
+    mode: str = "affine",
+    recipe: str | None = None,
+    head_bits: int | None = None,
+) -> tuple[dict[str, mx.array], dict[str, Any]]:
+    """Quantise a model in memory: its tensors as its checkpoint has them, and its configuration,
+    which `config`, the object in its config.json, is with how they are packed. The model stays as
+    it is.
+
+    group_size, bits, mode, recipe, head_bits: see man mlxtts-quantize.
+
+    Raises UsageError for what MLX does not have, ModelError for a model that is quantised.
+    """
+    manner = Manner.choose(bits, group_size, mode, recipe, head_bits)
+    if Quantization.parse(config, "config").packing:
+        raise ModelError("the model is quantised already")
+    module = models.serving(config.get("model_type"), "config")
+    packed, said, _ = pack(module.checkpoint(model), module.matrices(model.config), manner)
+    return packed, copy.deepcopy(config) | said
+
+
+def pack(
+    tensors: dict[str, mx.array], matrices: Iterable[Matrix], manner: Manner
+) -> tuple[dict[str, mx.array], dict[str, Any], list[str]]:
+    """The tensors with their matrices packed, though nothing is computed yet; what config.json has
+    to say of it, in MLX-LM's words; and the layers that stay as they are."""
+    packed, kept = dict(tensors), []
+    said: dict[str, Any] = manner.packing.options
+    if any(name.endswith(".scales") for name in tensors):
+        raise ModelError("the tensors are quantised already")
+    for layer, packing in manner.plan(matrices).items():
+        tensor = tensors.get(f"{layer}.weight")
+        if tensor is None or tensor.ndim != 2:
+            raise ModelError(f"no matrix {layer}.weight")
+        if tensor.shape[1] % packing.group_size:
+            kept.append(layer)
+            continue
+        parts = mx.quantize(tensor, **packing.options)
+        names = (f"{layer}.{leaf}" for leaf in ("weight", "scales", "biases"))
+        packed |= zip(names, parts, strict=False)
+        if packing != manner.packing:
+            said = said | {layer: packing.options}
+    if len(packed) == len(tensors):
+        raise ModelError(f"no matrix has columns that {manner.packing.group_size} divides")
+    return packed, {"quantization": said, "quantization_config": said}, kept

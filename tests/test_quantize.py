@@ -1,0 +1,251 @@
+"""Folders of models to folders of quantised ones; tests/parity has MLX-LM's and mlx-audio's word
+on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlxtts import hub, models
+from mlxtts.engine import Speaker
+from mlxtts.errors import ModelError, UsageError
+from mlxtts.hub import Entry
+from mlxtts.models.orpheus import Config, Model, load
+from mlxtts.nn import loading, mx, saving
+from mlxtts.nn.cache import Cache
+from mlxtts.nn.quantization import Packing
+from mlxtts.nn.recipes import Manner
+from mlxtts.quantize import Outcome, Source, quantize_model
+from tests import checkpoints
+from tests.conftest import STARTER
+
+FOUR = Manner.choose(4)
+
+
+def source(folder: Path, tied: bool = True, **changes: object) -> Path:
+    changes |= {"tie_word_embeddings": tied}
+    return checkpoints.write(folder, checkpoints.tensors(tied), **changes)
+
+
+def quantised(folder: Path, manner: Manner = FOUR) -> tuple[Path, Outcome]:
+    target = folder.with_name(f"{folder.name}-quantised")
+    target.mkdir()
+    return target, Source(str(folder)).write(target, manner)
+
+
+def opened(folder: Path) -> Model:
+    return load(folder, Config.read(folder))
+
+
+def outputs(model: Model) -> np.ndarray:
+    tokens = mx.array([[7, 3, 60, 21, 5, 44, 9, 13]])
+    hidden = model.model(tokens, Cache(model.config.num_hidden_layers))[0]
+    return np.array(mx.concatenate([model.logits(hidden, slot) for slot in range(1, 7)]))
+
+
+def said(folder: Path) -> dict[str, Any]:
+    config = json.loads((folder / "config.json").read_text())
+    assert config["quantization"] == config["quantization_config"]
+    return config["quantization"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"bits": bits} for bits in (2, 3, 4, 5, 6, 8)),
+        *({"mode": mode} for mode in ("mxfp4", "nvfp4", "mxfp8")),
+        {"group_size": 128},
+        {"recipe": "mixed_3_6"},
+        {"bits": 3, "head_bits": 8},
+        {"mode": "mxfp4", "head_bits": 6},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_our_loader_reads_it(tmp_path: Path, tied: bool, given: dict[str, Any]) -> None:
+    """It computes with the numbers that MLX unpacks."""
+    manner = Manner.choose(**given)
+    folder = source(tmp_path / "x", tied)
+    plan = manner.plan(models.find(folder).matrices(Config.read(folder)))
+    _, plain = checkpoints.quantise(checkpoints.tensors(tied), plan.get)
+    expected = checkpoints.write(tmp_path / "plain", plain, tie_word_embeddings=tied)
+    target, outcome = quantised(folder, manner)
+    assert outcome.kept == ()
+    np.testing.assert_allclose(outputs(opened(target)), outputs(opened(expected)), atol=1e-4)
+
+
+def test_what_the_configuration_says(tmp_path: Path) -> None:
+    folder = source(tmp_path / "x", tied=False)
+    manner = Manner.choose(recipe="mixed_4_6", group_size=32, head_bits=8)
+    six, eight = Packing(32, 6).options, Packing(32, 8).options
+    assert said(quantised(folder, manner)[0]) == Packing(32, 4).options | {
+        "lm_head": eight,
+        "model.layers.1.self_attn.v_proj": six,
+        "model.layers.1.mlp.down_proj": six,
+    }
+
+
+def test_sizes(tmp_path: Path) -> None:
+    folder = source(tmp_path / "x")
+    target, outcome = quantised(folder)
+    tensors = checkpoints.tensors()
+    count = sum(tensor.size for tensor in tensors.values())
+    norms = sum(tensor.size for tensor in tensors.values() if tensor.ndim == 1)
+    assert outcome.before == 4 * count
+    assert outcome.after == (count - norms) * (4 + 2 * 32 / 64) / 8 + 4 * norms
+    assert outcome.bits == 8 * outcome.after / count
+    assert 0 < (target / "model.safetensors").stat().st_size - outcome.after < 10_000
+
+
+def test_matrices_that_cannot_be_stay(tmp_path: Path) -> None:
+    folder = source(tmp_path / "x")
+    target, outcome = quantised(folder, Manner.choose(group_size=128))
+    assert outcome.kept == ()
+    small = checkpoints.weights.LLAMA_SMALL | {"intermediate_size": 96, "hidden_size": 64}
+    tensors = {name: mx.array(t) for name, t in checkpoints.weights.llama(small).items()}
+    sizes = {"intermediate_size": 96, "hidden_size": 64, "num_hidden_layers": 3}
+    narrow = {"num_attention_heads": 6, "num_key_value_heads": 2}
+    folder = checkpoints.write(tmp_path / "y", tensors, **sizes, **narrow)
+    target, outcome = quantised(folder)
+    parts = ("self_attn.o_proj", "mlp.down_proj")  # of 96 columns
+    assert set(outcome.kept) == {f"model.layers.{n}.{part}" for n in range(3) for part in parts}
+    kept = loading.read_checkpoint(target)["model.layers.0.mlp.down_proj.weight"]
+    assert mx.array_equal(kept, tensors["model.layers.0.mlp.down_proj.weight"])
+    opened(target)
+
+
+def test_everything_else_comes_along(tmp_path: Path) -> None:
+    folder = source(tmp_path / "x")
+    codec, voices = folder / "codec", folder / "voices"
+    for place in (codec, voices, folder / "code", folder / ".git"):
+        place.mkdir()
+    data = {
+        codec / "config.json": b"{}",
+        codec / "model.safetensors": b"sound",
+        voices / "a.safetensors": b"a",
+        folder / "README.md": b"read",
+        folder / "generation_config.json": b"{}",
+    }
+    nothing = ("consolidated.safetensors", "old.bin", "code/x.py", ".git/x.json")
+    for path, text in data.items() | {(folder / name, b"no") for name in nothing}:
+        path.write_bytes(text)
+    target, _ = quantised(folder)
+    found = {path.relative_to(target) for path in target.rglob("*") if path.is_file()}
+    names = {"config.json", "model.safetensors", "tokenizer.json"}
+    assert found == {path.relative_to(folder) for path in data} | {Path(name) for name in names}
+    assert all((target / path.relative_to(folder)).read_bytes() == data[path] for path in data)
+
+
+def test_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read, and written."""
+    folder = source(tmp_path / "x")
+    one, _ = quantised(folder)
+    checkpoints.shard(folder, 3)
+    monkeypatch.setattr(saving.write_checkpoint, "__defaults__", (50_000,))
+    many, _ = quantised(folder.rename(tmp_path / "y"))
+    assert len(list(many.glob("model-*-of-*.safetensors"))) > 2
+    expected, found = loading.read_checkpoint(one), loading.read_checkpoint(many)
+    assert expected.keys() == found.keys()
+    assert all(mx.array_equal(expected[name], found[name]) for name in found)
+    np.testing.assert_array_equal(outputs(opened(one)), outputs(opened(many)))
+
+
+@pytest.mark.parametrize("kind", [mx.float16, mx.bfloat16, mx.float32], ids=str)
+def test_number_types_stay(tmp_path: Path, kind: mx.Dtype) -> None:
+    halves = {name: tensor.astype(kind) for name, tensor in checkpoints.tensors().items()}
+    target, _ = quantised(checkpoints.write(tmp_path / "x", halves))
+    kinds = {tensor.dtype for tensor in loading.read_checkpoint(target).values()}
+    assert kinds == {kind, mx.uint32}
+
+
+def test_no_more_than_a_tensor_is_in_memory(tmp_path: Path) -> None:
+    blocks = {"num_hidden_layers": 24, "hidden_size": 256, "intermediate_size": 512}
+    tensors = checkpoints.weights.llama(checkpoints.CONFIG | blocks)
+    arrays = {name: mx.array(tensor) for name, tensor in tensors.items()}
+    largest = max(tensor.nbytes for tensor in arrays.values())
+    folder = checkpoints.write(tmp_path / "x", arrays, **blocks)
+    del arrays
+    held = mx.get_active_memory()
+    mx.reset_peak_memory()
+    _, outcome = quantised(folder)
+    assert outcome.before > 30 * largest
+    assert mx.get_peak_memory() - held < 6 * largest
+
+
+def test_a_short_name_does_not_take_voices_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A published checkpoint does not say its voices: names.json does."""
+    folder = source(tmp_path / "x")
+    config = json.loads((folder / "config.json").read_text())
+    del config["voices"]
+    (folder / "config.json").write_text(json.dumps(config))
+    entry = Entry("model", languages=("de",), voices=("jana", "max"))
+    monkeypatch.setattr(hub, "known", lambda name: entry if name == str(folder) else None)
+    target, _ = quantised(folder)
+    config = Speaker(str(target)).config
+    assert (config.voices, config.languages) == (("jana", "max"), ("de",))
+
+
+def test_a_quantised_source(tmp_path: Path) -> None:
+    target, _ = quantised(source(tmp_path / "x"))
+    with pytest.raises(ModelError, match="already quantised: take the one it was made from"):
+        Source(str(target))
+    config = json.loads((target / "config.json").read_text())
+    del config["quantization"], config["quantization_config"]
+    (target / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="quantised already"):
+        quantised(target)
+
+
+def test_sources_that_are_incomplete(tmp_path: Path) -> None:
+    tensors = checkpoints.tensors()
+    name = "model.layers.1.mlp.up_proj.weight"
+    for n, broken in enumerate((None, mx.zeros((4,)))):
+        changed = {key: tensor for key, tensor in tensors.items() if key != name}
+        changed |= {} if broken is None else {name: broken}
+        folder = checkpoints.write(tmp_path / f"{n}", changed)
+        with pytest.raises(ModelError, match=f"no matrix {name}"):
+            quantised(folder)
+
+
+def test_nothing_that_the_group_size_divides(model_folder: Path) -> None:
+    with pytest.raises(ModelError, match="no matrix has columns that 64 divides"):
+        quantised(model_folder)
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_a_model_in_memory(tmp_path: Path, tied: bool) -> None:
+    """Its tensors have the checkpoint's names and order again, so it is as if the folder had been
+    quantised."""
+    folder = source(tmp_path / "x", tied)
+    config = loading.read_json(folder / "config.json")
+    model = opened(folder)
+    before = outputs(model)
+    weights, changed = quantize_model(model, config, group_size=32, bits=8)
+    assert "quantization" not in config
+    target, _ = quantised(folder, Manner.choose(8, 32))
+    assert changed == loading.read_json(target / "config.json")
+    expected = loading.read_checkpoint(target)
+    assert weights.keys() == expected.keys()
+    assert all(mx.array_equal(tensor, expected[name]) for name, tensor in weights.items())
+    np.testing.assert_array_equal(outputs(model), before)
+    with pytest.raises(ModelError, match="quantised already"):
+        quantize_model(model, changed, 32, 8)
+    with pytest.raises(UsageError, match="--bits 7"):
+        quantize_model(model, config, 32, 7)
+
+
+def test_the_starter_stays_whole(tmp_path: Path) -> None:
+    """Most of it can be quantised in any way that MLX has."""
+    target = tmp_path / "q"
+    target.mkdir()
+    outcome = Source("starter").write(target, FOUR)
+    assert outcome.before == sum(t.nbytes for t in loading.read_checkpoint(STARTER).values())
+    assert 4.5 < outcome.bits < 4.6
+    assert Speaker(str(target)).config.voices == ("slt", "rms")
+    assert hub.own_codec(target)
