@@ -19,7 +19,8 @@ BELOW = {
     "wire": {"errors"},
     "output": {"errors"},
     "ahead": set(),
-    "cli": {"errors", "output", "wire", "ahead"},
+    "options": {"errors"},
+    "cli": {"errors", "options", "output", "wire", "ahead"},
     "blas": {"errors"},
     "hub": {"errors"},
     "text": {"errors"},
@@ -38,8 +39,8 @@ BELOW = {
 }
 """For each part of the package what it may import, beside itself."""
 CORE = ("nn", "codecs", "models", "engine", "wire", "text")
-STANDARD_ONLY = ("ahead", "cli", "output", "wire", "errors", "blas")
-NO_MLX = ("ahead", "cli", "output", "wire", "errors", "text", "audio", "hub", "blas")
+STANDARD_ONLY = ("ahead", "cli", "options", "output", "wire", "errors", "blas")
+NO_MLX = ("ahead", "cli", "options", "output", "wire", "errors", "text", "audio", "hub", "blas")
 
 
 def part(path: Path) -> str:

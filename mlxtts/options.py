@@ -1,0 +1,71 @@
+"""Options: what all commands share, and the types that their values may have. Standard library only."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, NoReturn
+
+from mlxtts import __version__
+from mlxtts.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the options that all commands share, and errors in one line."""
+
+    def __init__(self, prog: str, description: str, **options: object) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"See man {prog}.",
+            allow_abbrev=False,
+            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28),
+            **options,  # type: ignore[arg-type]
+        )
+        self.add_argument("-q", "--quiet", action="store_true", help="no warnings")
+        self.add_argument("-v", "--verbose", action="store_true", help="say what is done")
+        self.add_argument("--version", action="version", version=f"{prog} {__version__}")
+
+    def add_access(self, what: str) -> None:
+        """The options that say which revision of a repository is wanted, and from where."""
+        self.add_argument("--revision", help=f"of the {what}'s repository: branch, tag or commit")
+        self.add_argument("--offline", action="store_true", help="download nothing")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(UsageError.status, f"{self.prog}: {message} (try {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Unlike argparse's own, lets a failed write be seen."""
+        file = file or sys.stderr
+        if file and message:
+            file.write(message)
+            file.flush()
+
+
+def positive(text: str) -> float:
+    """A number above zero, as the type of an option."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def patience(text: str) -> float:
+    """Seconds, 0 for none, as the type of an option."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number above zero, as the type of an option."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def port(text: str) -> int:
+    """Of TCP, 0 for any, as the type of an option."""
+    return range(1 << 16).index(int(text))  # which is the number itself
