@@ -1,4 +1,4 @@
-"""Options: what all commands share, and the types that their values may have. Standard library only."""
+"""Options: what all commands share, and the types of their values. Standard library only."""
 
 from __future__ import annotations
 
