@@ -173,6 +173,7 @@ def test_ctrl_c_stops_at_once(server: Server) -> None:
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(**server.env),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background: off
     ) as process:
         assert process.stdin
         assert process.stderr
