@@ -33,7 +33,7 @@ def test_it_becomes_the_command(run: Run) -> None:
 def test_unknown_words_are_errors(run: Run) -> None:
     done = run("mlxtts", "sing")
     assert done.returncode == 2
-    assert error_of(done).startswith("mlxtts: sing: no such command; there are decode, ")
+    assert error_of(done).startswith("mlxtts: sing: no such command; there are compare, decode, ")
 
 
 BASH = r"""
