@@ -158,10 +158,14 @@ def test_the_meter_finds_out_that_sound_comes_late() -> None:
     assert told["buffer_needed"] >= 0.4
 
 
+SLOWLY = "cat x.pcm0; until test -s out; do sleep 0.05; done; sleep 0.3; cat x.pcm0"
+"""The second half some time after the meter has begun to read the first."""
+
+
 @pytest.mark.skipif(not shutil.which("script"), reason="needs script on PATH")
 def test_a_line_lives_on_a_terminal(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.pcm0").write_bytes(cut(np.tile(SOUND, 20), 1000) + END)
-    slow = "(cat x.pcm0; sleep 0.3; cat x.pcm0) | mlxtts-meter {} > out"
+    slow = f"({SLOWLY}) | mlxtts-meter {{}} > out"
     said = run(f"script -qec '{slow.format('')}' /dev/null").stdout.decode()
     *live, last = said.removesuffix("\r\n").split("\r\x1b[K")
     assert len(live) >= 2
@@ -176,7 +180,7 @@ def test_a_line_lives_on_a_terminal(run: Run, tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("script"), reason="needs script on PATH")
 def test_an_error_takes_the_place_of_the_live_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.pcm0").write_bytes(encode(SOUND))
-    line = "(cat x.pcm0; sleep 0.3; cat x.pcm0; echo x) | mlxtts-meter > out"
+    line = f"({SLOWLY}; echo x) | mlxtts-meter > out"
     said = run(f"script -qec '{line}' /dev/null").stdout.decode()
     assert said.endswith("|\r\x1b[Kmlxtts-meter: stdin: byte 192032: no PCM0 frame begins here\r\n")
 
