@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlxtts.nn.sampling import Sampling
+from mlxtts.text.frontend import Segment
 
 
 @dataclass(frozen=True)
@@ -12,14 +13,14 @@ class Request:
     """One utterance.
 
     segments: its text in pieces, each short enough for the model, in the form that it speaks.
-    pause: seconds of silence before it.
+    pause: seconds of silence before it, beside those that its first segment wants.
     name: what it is drawn by beside the seed, where that must be another than its id.
     max_frames: limit for each segment, in place of the model's own.
     """
 
     id: str
     text: str
-    segments: tuple[str, ...]
+    segments: tuple[Segment, ...]
     voice: str
     sampling: Sampling
     seed: int

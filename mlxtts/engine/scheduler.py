@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 
 from mlxtts.engine.request import Request
-from mlxtts.wire.tokens import Begin, Codes, End
+from mlxtts.wire.tokens import MAX_PAUSE, Begin, Codes, End
 
 
 class Job:
@@ -24,7 +24,7 @@ class Job:
     @property
     def text(self) -> str:
         """Of the segment."""
-        return self.request.segments[self.segment]
+        return self.request.segments[self.segment].text
 
     @property
     def full(self) -> bool:
@@ -32,7 +32,9 @@ class Job:
         return self._frames == self._limit
 
     def begin(self) -> Begin:
-        return Begin(self.request.id, self.request.text, self.request.pause)
+        request = self.request
+        pause = min(request.pause + request.segments[0].pause, MAX_PAUSE)
+        return Begin(request.id, request.text, pause)
 
     def next_segment(self) -> bool:
         """Turn to the next segment; False if there is none."""
@@ -52,8 +54,13 @@ class Job:
             self.request.id,
             tuple(codes),
             self.text if first else None,
-            self._segment_pause if first and self.segment else 0.0,
+            self._pause if first and self.segment else 0.0,
         )
+
+    @property
+    def _pause(self) -> float:
+        """Between the segment and the one before."""
+        return self.request.segments[self.segment].pause or self._segment_pause
 
     def cut(self) -> None:
         """The segment had more to say."""

@@ -23,7 +23,7 @@ from mlxtts.errors import TextError
 from mlxtts.serve.plan import Plan
 from mlxtts.serve.protocol import ProtocolError
 from mlxtts.serve.runner import Event, Failed, Runner, Ticket
-from mlxtts.text.frontend import Frontend
+from mlxtts.text.frontend import Frontend, Segment
 from mlxtts.text.sentences import Incoming, sentences
 from mlxtts.wire.tokens import End
 
@@ -60,7 +60,7 @@ class Stream:
         self._began = time.monotonic()
         self._incoming = Incoming(frontend.language)
         self._sentences: deque[str] = deque()
-        self._pieces: deque[str] = deque()
+        self._pieces: deque[Segment] = deque()
         self._whole = False  # no more text comes
         self._number = 0
         self._ticket: Ticket | None = None
@@ -113,7 +113,7 @@ class Stream:
     @property
     def unspoken(self) -> int:
         """Characters of text that wait to be spoken."""
-        waiting = sum(map(len, self._sentences)) + sum(map(len, self._pieces))
+        waiting = sum(map(len, [*self._sentences, *(piece.text for piece in self._pieces)]))
         return waiting + self._incoming.rest
 
     @property
@@ -151,7 +151,7 @@ class Stream:
             self._over = True
             self.listener.complete(self)
 
-    def _next(self) -> str | None:
+    def _next(self) -> Segment | None:
         while not self._pieces and self._sentences:
             try:
                 self._pieces.extend(self._frontend.segments(self._sentences.popleft()))
@@ -159,7 +159,7 @@ class Stream:
                 continue  # such as a row of dashes
         return self._pieces.popleft() if self._pieces else None
 
-    def _ask(self, piece: str) -> None:
+    def _ask(self, piece: Segment) -> None:
         runner, going_on = self._runner, bool(self._number)
         if not going_on and (refusal := refusal_of(runner, self._queue)):
             self.fail(refusal)
@@ -168,9 +168,9 @@ class Stream:
             self.plan.request,
             id=f"{self.id}.{self._number}",
             name=str(self._number),
-            text=piece,
+            text=piece.text,
             segments=(piece,),
-            pause=self.plan.pause if going_on else 0.0,
+            pause=self.plan.pause if going_on and not piece.pause else 0.0,
         )
         self._number += 1
         self._ticket = Ticket(request, self.plan.options, self._hear, going_on)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from mlxtts.errors import TextError
 from mlxtts.text import english
 from mlxtts.text.sentences import fit, sentences
 
 TAG = re.compile(r"<([a-z]+)>")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is spoken in one go. `pause`: seconds of silence before it, 0 for what is usual."""
+
+    text: str
+    pause: float = 0.0
 
 
 class Frontend:
@@ -30,7 +39,7 @@ class Frontend:
         """The same, that has seen no tags."""
         return Frontend(self._tags, self._spoken_form, self._length, self.language)
 
-    def segments(self, text: str) -> tuple[str, ...]:
+    def segments(self, text: str) -> tuple[Segment, ...]:
         """Raises TextError if there is nothing in `text` that can be spoken."""
         if "\0" in text:
             raise TextError("holds a NUL")
@@ -41,7 +50,7 @@ class Frontend:
             pieces += [piece for piece in fit(words, self._length) if self._speakable(piece)]
         if not pieces:
             raise TextError(f"nothing to speak in {_short(text)!r}")
-        return tuple(pieces)
+        return tuple(map(Segment, pieces))
 
     def new_tags(self) -> list[str]:
         """Tags that were left out, because the model does not know them, for the first time."""

@@ -17,6 +17,7 @@ from mlxtts.models.orpheus.model import Model, sanitize
 from mlxtts.nn import loading, mx, on_cpu, tree_flatten
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.sampling import Sampling
+from mlxtts.text.frontend import Segment
 from tests import weights
 
 Arrays = dict[str, mx.array]
@@ -154,7 +155,7 @@ def engine(model: Model, width: int) -> Engine:
 
 def request(name: str, letters: int, frames: int, sampling: Sampling = SAMPLING) -> Request:
     """To be read from so many tokens and spoken for so many frames, unless the end is drawn."""
-    return Request(name, "", ("x" * letters,), "tara", sampling, 0, max_frames=frames)
+    return Request(name, "", (Segment("x" * letters),), "tara", sampling, 0, max_frames=frames)
 
 
 Theirs = Callable[[int, int], float]

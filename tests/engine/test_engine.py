@@ -8,6 +8,7 @@ from mlxtts.engine.engine import Engine
 from mlxtts.engine.request import Request
 from mlxtts.nn import mx
 from mlxtts.nn.sampling import Sampling
+from mlxtts.text.frontend import Segment
 from mlxtts.wire.tokens import Begin, Codes, End, Record
 
 
@@ -62,7 +63,8 @@ class Model:
 
 
 def request(name: str, *segments: str, **more: object) -> Request:
-    return Request(name, "text", segments, "slt", Sampling(), 0, **more)  # type: ignore[arg-type]
+    texts = tuple(map(Segment, segments))
+    return Request(name, "text", texts, "slt", Sampling(), 0, **more)  # type: ignore[arg-type]
 
 
 def engine(width: int = 1) -> Engine:

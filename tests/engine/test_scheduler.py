@@ -3,11 +3,13 @@
 from mlxtts.engine.request import Request
 from mlxtts.engine.scheduler import Job, Scheduler
 from mlxtts.nn.sampling import Sampling
-from mlxtts.wire.tokens import Codes, End
+from mlxtts.text.frontend import Segment
+from mlxtts.wire.tokens import Begin, Codes, End
 
 
 def job(name: str, *segments: str) -> Job:
-    made = Job(Request(name, "text", segments or ("a",), "slt", Sampling(), 0), 0.5)
+    texts = tuple(map(Segment, segments or ("a",)))
+    made = Job(Request(name, "text", texts, "slt", Sampling(), 0), 0.5)
     made.next_segment()
     return made
 
@@ -67,3 +69,20 @@ def test_a_job_counts_its_frames() -> None:
     assert a.take([3]) == Codes("a", (3,), "y", 0.5)
     assert not a.next_segment()
     assert a.end() == End("a", "stop")
+
+
+def test_pauses_of_segments() -> None:
+    """A pause of its own takes the place of the usual one, or is added to that of the utterance."""
+    segments = Segment("x", 2.0), Segment("y", 3.0), Segment("z")
+    a = Job(Request("a", "xyz", segments, "slt", Sampling(), 0, pause=0.25), 0.5)
+    assert a.begin() == Begin("a", "xyz", 2.25)
+    pauses = []
+    while a.next_segment():
+        a.limit(2)
+        pauses += [a.take([1]).pause, a.take([2]).pause]
+    assert pauses == [0.0, 0.0, 3.0, 0.0, 0.5, 0.0]
+
+
+def test_no_pause_is_longer_than_token_lines_allow() -> None:
+    a = Job(Request("a", "x", (Segment("x", 60.0),), "slt", Sampling(), 0, pause=5.0), 0.5)
+    assert a.begin() == Begin("a", "x", 60.0)

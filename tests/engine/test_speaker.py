@@ -4,6 +4,7 @@ import pytest
 
 from mlxtts.engine import Speaker
 from mlxtts.errors import ModelError, TextError, VoiceError
+from mlxtts.text.frontend import Segment
 from mlxtts.text.lines import Utterance
 from mlxtts.wire.tokens import Codes, End, Header
 
@@ -21,7 +22,7 @@ def test_headers_say_where_the_codec_is(model_folder: Path) -> None:
 def test_requests() -> None:
     speaker = Speaker("starter")
     request = speaker.request(Utterance("x", "It is 5. Go!", "rms", 0.5), "slt", seed=9)
-    assert request.segments == ("It is five.", "Go!")
+    assert request.segments == (Segment("It is five."), Segment("Go!"))
     assert (request.voice, request.seed, request.pause) == ("rms", 9, 0.5)
     assert request.sampling == speaker.config.sampling
     assert speaker.request(Utterance("x", "Go"), "rms").voice == "rms"

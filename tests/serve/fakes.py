@@ -12,13 +12,14 @@ from mlxtts.engine import Request, Sound
 from mlxtts.errors import UsageError
 from mlxtts.nn.sampling import Sampling
 from mlxtts.serve.runner import Event, Ticket
+from mlxtts.text.frontend import Segment
 from mlxtts.wire.tokens import Begin, End
 
 SECOND = b"\0\0\0\0" * 24_000
 
 
 def request(id: str, text: str = "ab") -> Request:
-    return Request(id, text, (text,), "slt", Sampling(), 0)
+    return Request(id, text, (Segment(text),), "slt", Sampling(), 0)
 
 
 class Synthesis:
