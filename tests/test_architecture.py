@@ -27,7 +27,7 @@ BELOW = {
     "audio": {"errors", "wire"},
     "nn": {"errors", "blas"},
     "codecs": {"errors", "wire", "audio", "nn"},
-    "models": {"errors", "nn", "codecs"},
+    "models": {"errors", "text", "nn", "codecs"},
     "engine": {"errors", "wire", "text", "hub", "nn", "codecs", "models"},
     "serve": {
         *("errors", "output", "ahead", "wire", "text", "audio", "hub", "nn", "codecs", "engine"),

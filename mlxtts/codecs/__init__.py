@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,39 +16,54 @@ from mlxtts.errors import ModelError
 from mlxtts.nn import mx
 
 
+@dataclass(frozen=True)
+class Span:
+    """Where something is heard in its stream, samples start ... stop - 1, and its words likewise,
+    if the codec can tell."""
+
+    start: int
+    stop: int
+    words: tuple[tuple[int, int], ...] = ()
+
+
 class Stream(Protocol):
     """One utterance being decoded. Its output, put together, does not depend on how its frames were
     divided among calls."""
 
-    def push(self, frames: Sequence[Sequence[int]]) -> mx.array:
+    def push(self, frames: Sequence[Any]) -> mx.array:
         """Decode further frames; returns the samples, (n,) float32, that are settled by them."""
 
     def flush(self) -> mx.array:
         """Say that there are no more frames; returns the remaining samples."""
+
+    def span(self, frame: int) -> Span:
+        """Where the sound of a frame is, counted from 0, that has been pushed."""
 
 
 class Codec(Protocol):
     rate: int
     """Samples a second."""
     frame_codes: int
-    """Codes in a frame."""
-    frame_samples: int
-    """Samples that a frame turns into."""
-    lag: int
-    """How many samples behind its frames an exact stream is."""
+    """Codes in a frame; 0 if it has any number of them."""
 
-    def refusal(self, codes: Sequence[int]) -> str | None:
+    def refusal(self, codes: Sequence[int] | str) -> str | None:
         """Why this is not a frame, or None if it is one."""
 
     def stream(
-        self, key: mx.array, lookahead: int | None = None, first: int | None = None
+        self,
+        key: mx.array,
+        lookahead: int | None = None,
+        first: int | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Stream:
         """Begin an utterance. `key`: see nn.random.key. `lookahead`: None waits for all that a
         sample depends on; a number waits for so many frames, and takes for silence what is beyond
-        them. `first`, if given, is the lookahead of the first push."""
+        them. `first`, if given, is the lookahead of the first push. `extra`: what the stream of
+        tokens says to the codec, see wire.tokens.Begin; raises UsageError for what it cannot take,
+        VoiceError for a voice that it does not have."""
 
     def push(
-        self, streams: Sequence[Any], frames: Sequence[Sequence[Sequence[int]]]
+        self, streams: Sequence[Any], frames: Sequence[Sequence[Any]]
     ) -> list[mx.array]:
         """`push` of several streams in one go, each with as many frames as the others. A stream
         shares memory with those that it was last pushed with."""

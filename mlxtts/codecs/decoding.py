@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from mlxtts.codecs import Codec
-from mlxtts.codecs.utterance import Options, Utterance, Work, together
+from mlxtts.codecs.utterance import Options, Passage, Utterance, Work, together
 from mlxtts.errors import ModelError, TokensError
 from mlxtts.wire.pcm0 import Frame
 from mlxtts.wire.tokens import Begin, Codes, End, Header, Record
@@ -15,13 +15,22 @@ __all__ = ["Decoding", "Options"]
 
 class Decoding:
     """`feed` takes the records of a token stream in order and yields PCM0 frames, with one of no
-    samples after each utterance. `load(codec, path)` gives the codec that a header names.
+    samples after each utterance. `load(codec, path)` gives the codec that a header names; `heard`
+    is called with the id of an utterance that has ended, the seconds of sound before it and its
+    passages.
 
     Raises TokensError for codes that are not the codec's, UsageError for options that do not fit.
     """
 
-    def __init__(self, load: Callable[[str, str], Codec], options: Options) -> None:
+    def __init__(
+        self,
+        load: Callable[[str, str], Codec],
+        options: Options,
+        heard: Callable[[str, float, list[Passage]], None] | None = None,
+    ) -> None:
         self._load = load
+        self._heard = heard
+        self._seconds = 0.0
         self._options = options
         self._codec: Codec | None = None
         self._seed = 0
@@ -35,9 +44,13 @@ class Decoding:
         elif isinstance(record, Codes):
             yield from self._sound(self._speaking(record).push(record))
         elif isinstance(record, End):
-            yield from self._sound(self._speaking(record).flush())
+            utterance = self._speaking(record)
+            yield from self._sound(utterance.flush())
             self._utterance = None
             assert self._codec
+            if self._heard:
+                self._heard(record.id, self._seconds, utterance.passages)
+            self._seconds += utterance.sent / self._codec.rate
             yield Frame(self._codec.rate)
 
     def run(self, records: Iterable[Record]) -> Iterator[Frame]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from mlxtts.audio.chunks import WIDTH, Rechunk, Trim
 from mlxtts.codecs import Codec, Stream
-from mlxtts.errors import TokensError, UsageError
+from mlxtts.errors import TokensError, UsageError, VoiceError
 from mlxtts.nn import mx
 from mlxtts.nn.random import key
 from mlxtts.wire.tokens import Begin, Codes
@@ -20,7 +21,7 @@ from mlxtts.wire.tokens import Begin, Codes
 SILENCE = 10 ** (-50 / 20)
 LEAD = 0.01  # seconds kept before the onset
 
-Frames = list[tuple[int, ...]]
+Frames = list[tuple[int, ...] | str]
 Work = Generator[tuple[Stream, Frames | None], mx.array, list[bytes]]
 
 
@@ -48,21 +49,50 @@ class Options:
     def check(self, codec: Codec) -> None:
         """Raises UsageError for what this codec cannot do."""
         tokens, size = self.chunk_tokens, codec.frame_codes
+        if tokens is not None and not size:
+            raise UsageError(f"--chunk-tokens {tokens}: this codec decodes whole segments")
         if tokens is not None and (tokens < 1 or tokens % size):
             raise UsageError(
                 f"--chunk-tokens {tokens}: must be a multiple of {size}, the codes of a frame"
             )
 
 
+@dataclass(frozen=True)
+class Word:
+    """When it is heard, in seconds since the utterance began."""
+
+    text: str
+    start: float
+    stop: float
+
+
+@dataclass
+class Passage:
+    """A piece of an utterance's text and its words, if the codec can tell."""
+
+    text: str
+    start: float
+    stop: float
+    words: list[Word]
+
+
 class Utterance:
-    """Samples leave as bytes, float32 little-endian, in pieces that may become PCM0 frames."""
+    """Samples leave as bytes, float32 little-endian, in pieces that may become PCM0 frames.
+
+    passages: what has been said, once it has been flushed or a pause has come.
+    sent: samples that have left. What is still held to be cut has.
+    """
 
     def __init__(self, codec: Codec, options: Options, seed: int, begin: Begin) -> None:
         self._codec = codec
         self._options = options
         self._seed = seed if options.seed is None else options.seed
         self._id = begin.id
+        self._extra = begin.extra
+        self._line = begin.line
         self._parts = 0
+        self.sent = 0
+        self.passages: list[Passage] = []
         self._stream = self._new_stream()
         self._pending: Frames = []
         self._decoded = 0
@@ -80,6 +110,7 @@ class Utterance:
         if record.pause:
             pieces += yield from self._finish_stream()
             pieces += self.silence(record.pause)
+        self._told.append(record)
         self._pending.append(record.codes)
         if len(self._pending) >= self._chunk_frames():
             pieces += yield from self._decode()
@@ -95,12 +126,18 @@ class Utterance:
     def _new_stream(self) -> Stream:
         noise = key(self._seed, self._id, str(self._parts))
         self._parts += 1
-        return self._codec.stream(noise, self._options.lookahead, self._options.first)
+        self._told: list[Codes] = []
+        self._start, self._taken = self.sent, 0
+        lookahead, first = self._options.lookahead, self._options.first
+        try:
+            return self._codec.stream(noise, lookahead, first, self._extra)
+        except (UsageError, VoiceError) as error:
+            raise TokensError(self._line, str(error)) from None
 
     def _chunk_frames(self) -> int:
         if self._options.chunk_tokens is not None:
             return self._options.chunk_tokens // self._codec.frame_codes
-        return min(max(self._decoded // 6, 1), 4)
+        return min(max(self._decoded // 6, 1), 4) if self._codec.frame_codes else 1
 
     def _decode(self) -> Work:
         frames, self._pending = self._pending, []
@@ -110,17 +147,51 @@ class Utterance:
     def _finish_stream(self) -> Work:
         pieces = (yield from self._decode()) if self._pending else []
         pieces += self._speech((yield self._stream, None))
+        self._note()
         self._stream = self._new_stream()
         return pieces
 
     def _speech(self, samples: mx.array) -> list[bytes]:
         data = bytes(memoryview(samples)) if samples.size else b""  # type: ignore[arg-type]
+        self._taken += len(data) // WIDTH
         return self._cut(self._trim.push(data) if self._trim else data)
 
     def _cut(self, data: bytes) -> list[bytes]:
         if not data:
             return []
+        self.sent += len(data) // WIDTH
         return self._chunks.push(data) if self._chunks else [data]
+
+
+    def _note(self) -> None:
+        """Find out where the stream that ends said what. What was trimmed lay before it all."""
+        rate, shift = self._codec.rate, self._taken - (self.sent - self._start)
+
+        def seconds(sample: int) -> float:
+            return (self._start + max(sample - shift, 0)) / rate
+
+        for number, record in enumerate(self._told):
+            span = self._stream.span(number)
+            stop = seconds(span.stop)
+            if record.text is None and self.passages and not span.words:
+                self.passages[-1].stop = stop
+                continue
+            words = record.words or tuple(str(record.codes).split(" ")) if span.words else ()
+            places = [(seconds(a), seconds(b)) for a, b in span.words]
+            passage = Passage(record.text or "", seconds(span.start), stop, _joined(words, places))
+            self.passages.append(passage)
+
+
+def _joined(words: Sequence[str], places: Sequence[tuple[float, float]]) -> list[Word]:
+    """A word for each place, but that an empty one goes on with the word before; what is left of
+    either counts for the last."""
+    joined: list[Word] = []
+    for word, (start, stop) in zip_longest(words[: len(places)], places, fillvalue=""):
+        if word or not joined:
+            joined.append(Word(word, start, stop))
+        else:
+            joined[-1] = Word(joined[-1].text, joined[-1].start, stop)
+    return joined
 
 
 def together(codec: Codec, works: Sequence[Work]) -> list[list[bytes]]:

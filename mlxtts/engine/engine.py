@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from mlxtts.engine.request import Request
 from mlxtts.engine.scheduler import Job, Scheduler
-from mlxtts.models import Config, Model, Prompt
-from mlxtts.nn import mx
+from mlxtts.models import Config, Frames, Model, Prompt
 from mlxtts.nn.random import key
 from mlxtts.text.sentences import extent
 from mlxtts.wire.tokens import Begin, Codes, End
@@ -22,12 +21,10 @@ READING = 512  # tokens of prompts read in a step, while others are spoken
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame under way: of each row whose it is and which segment's, the codes, and whether there
-    are none."""
+    """A frame under way, and of each row whose it is and which segment's."""
 
     rows: list[tuple[Job, int]]
-    codes: mx.array
-    ended: mx.array
+    frames: Frames
 
 
 class Engine:
@@ -97,21 +94,18 @@ class Engine:
     def _launch(self) -> Frame | None:
         if not self._scheduler.rows:
             return None
-        codes, ended = self._batch.frame()
-        mx.async_eval(codes, ended)
-        return Frame([(job, job.segment) for job in self._scheduler.rows], codes, ended)
+        frames = self._batch.frame()
+        return Frame([(job, job.segment) for job in self._scheduler.rows], frames)
 
     def _settle(self, frame: Frame) -> list[Begin | Codes | End]:
         """What is due of a frame: nothing for those who are not spoken any more."""
-        codes: list[list[int]] = frame.codes.tolist()  # type: ignore[assignment]
-        ended: list[bool] = frame.ended.tolist()  # type: ignore[assignment]
         records: list[Begin | Codes | End] = []
-        for (job, segment), row, done in zip(frame.rows, codes, ended, strict=True):
+        for (job, segment), found in zip(frame.rows, frame.frames.read(), strict=True):
             if job.row is None or job.segment != segment:
                 continue
-            if not done and not job.full:
-                records.append(job.take(row))
-            elif not self._finish_segment(job, cut=not done):
+            if found and not job.full:
+                records.append(job.take(found))
+            elif not self._finish_segment(job, cut=found is not None):
                 records.append(job.end())
         return records
 
@@ -129,9 +123,9 @@ class Engine:
     def _prepare(self, job: Job) -> None:
         request = job.request
         keys = key(request.seed, request.name or request.id, str(job.segment))
-        prompt = self._model.prompt(job.text, request.voice, request.sampling, keys)
+        prompt = self._model.prompt(job.piece, request.voice, request.sampling, keys)
         self._prompts[job] = prompt
-        job.limit(self._config.frame_limit(extent(job.text)))
+        job.limit(self._config.frame_limit(extent(job.piece.text)))
 
     def _drop(self, job: Job) -> None:
         if job.row is None:

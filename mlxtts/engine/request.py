@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
@@ -16,6 +18,7 @@ class Request:
     pause: seconds of silence before it, beside those that its first segment wants.
     name: what it is drawn by beside the seed, where that must be another than its id.
     max_frames: limit for each segment, in place of the model's own.
+    extra: what its codec wants to know, see wire.tokens.Begin.
     """
 
     id: str
@@ -27,3 +30,4 @@ class Request:
     pause: float = 0.0
     max_frames: int | None = None
     name: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)

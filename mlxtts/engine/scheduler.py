@@ -4,9 +4,14 @@ once there is a row. Knows nothing of MLX."""
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from mlxtts.engine.request import Request
+from mlxtts.text.frontend import Segment
 from mlxtts.wire.tokens import MAX_PAUSE, Begin, Codes, End
+
+if TYPE_CHECKING:
+    from mlxtts.models import Frame
 
 
 class Job:
@@ -22,9 +27,9 @@ class Job:
         self._cut = False
 
     @property
-    def text(self) -> str:
-        """Of the segment."""
-        return self.request.segments[self.segment].text
+    def piece(self) -> Segment:
+        """The segment itself."""
+        return self.request.segments[self.segment]
 
     @property
     def full(self) -> bool:
@@ -34,7 +39,7 @@ class Job:
     def begin(self) -> Begin:
         request = self.request
         pause = min(request.pause + request.segments[0].pause, MAX_PAUSE)
-        return Begin(request.id, request.text, pause)
+        return Begin(request.id, request.text, pause, dict(request.extra))
 
     def next_segment(self) -> bool:
         """Turn to the next segment; False if there is none."""
@@ -46,21 +51,22 @@ class Job:
         """How many frames the segment may have."""
         self._limit = self.request.max_frames or frames
 
-    def take(self, codes: list[int]) -> Codes:
+    def take(self, frame: Frame) -> Codes:
         """The next frame of the segment as a record."""
         first = not self._frames
         self._frames += 1
         return Codes(
             self.request.id,
-            tuple(codes),
-            self.text if first else None,
+            frame.codes,
+            self.piece.text if first else None,
             self._pause if first and self.segment else 0.0,
+            frame.words,
         )
 
     @property
     def _pause(self) -> float:
         """Between the segment and the one before."""
-        return self.request.segments[self.segment].pause or self._segment_pause
+        return self.piece.pause or self._segment_pause
 
     def cut(self) -> None:
         """The segment had more to say."""

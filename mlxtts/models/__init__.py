@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from mlxtts.errors import ModelError, VoiceError
 from mlxtts.nn import mx
 from mlxtts.nn.loading import read_json
 from mlxtts.nn.sampling import Sampling
+from mlxtts.text.frontend import Segment
 
 
 class Config(Protocol):
@@ -85,10 +87,24 @@ class Prompt(Protocol):
         """How much of it has not been read yet, in the model's tokens; 0: it may join a batch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a segment; see wire.tokens.Codes."""
+
+    codes: tuple[int, ...] | str
+    words: tuple[str, ...] = ()
+
+
+class Frames(Protocol):
+    """The next frame of each row, under way."""
+
+    def read(self) -> list[Frame | None]:
+        """Wait for them; None where there is none, because the speech ended before it."""
+
+
 class Batch(Protocol):
     """Segments being spoken together, a frame at a time: its rows, in the order in which they
-    joined, but that the last takes the place of one that leaves. Nothing is computed here before
-    `frame`'s result is."""
+    joined, but that the last takes the place of one that leaves. Nothing is waited for here."""
 
     def read(self, prompt: Any, tokens: int) -> None:
         """Read so much more of a prompt."""
@@ -98,9 +114,8 @@ class Batch(Protocol):
 
     def leave(self, row: int) -> None: ...
 
-    def frame(self) -> tuple[mx.array, mx.array]:
-        """The next frame of each row: codes, (B, frame_codes), and whether there is none, (B,),
-        because the speech ended before it."""
+    def frame(self) -> Frames:
+        """Begin the next frame of each row."""
 
 
 class Model(Protocol):
@@ -108,7 +123,7 @@ class Model(Protocol):
     def config(self) -> Any:
         """What `read_config` gave."""
 
-    def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         """What begins a segment. `keys`: see nn.random."""
 
     def batch(self) -> Batch:

@@ -14,6 +14,7 @@ BLAS = blas.preload()
 import mlx.core as mx  # noqa: E402, TID251
 from mlx.nn import (  # noqa: E402, TID251
     Embedding,
+    LayerNorm,
     Linear,
     Module,
     QuantizedEmbedding,
@@ -25,6 +26,7 @@ from mlx.utils import tree_flatten, tree_unflatten  # noqa: E402, TID251
 __all__ = [
     "BLAS",
     "Embedding",
+    "LayerNorm",
     "Linear",
     "Module",
     "QuantizedEmbedding",

@@ -45,3 +45,29 @@ def transposed(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
     y = x @ weight
     y = y[:, 1:, :half] + y[:, :-1, half:]
     return y.reshape(batch, (time - 1) * (half // len(bias)), len(bias)) + bias
+
+
+def full(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
+    """(B, T, C) by (K, C, D) to (B, T - (K - 1) * dilation, D)."""
+    if not on_cpu():
+        return mx.conv1d(x, weight.transpose(2, 0, 1), dilation=dilation) + bias
+    length = x.shape[1] - (len(weight) - 1) * dilation
+    y = bias
+    for k, matrix in enumerate(weight):
+        y = mx.addmm(y, x[:, k * dilation : k * dilation + length], matrix)
+    return y
+
+
+def padded(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
+    """`full` with as much silence around (B, T, C) that T stays; K is odd."""
+    side = (len(weight) - 1) // 2 * dilation
+    return full(mx.pad(x, [(0, 0), (side, side), (0, 0)]), weight, bias, dilation)
+
+
+def strided(x: mx.array, weight: mx.array, bias: mx.array, stride: int) -> mx.array:
+    """(B, T, C) by (K, C, D) to (B, (T - K) // stride + 1, D)."""
+    taps, channels, out = weight.shape
+    batch, time, _ = x.shape
+    shape = (batch, (time - taps) // stride + 1, taps * channels)
+    windows = mx.as_strided(x, shape, (time * channels, stride * channels, 1))
+    return pointwise(windows, weight.reshape(-1, out), bias)

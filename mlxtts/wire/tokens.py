@@ -4,8 +4,9 @@
     {"id":"1","begin":{"text":"Hello world."}} {"id":"1","codes":[417,2,995,16,31,400,12]}
     {"id":"1","end":"stop"}
 
-This module knows the shape of a line and the order of lines. What the codes mean, how many make a
-frame and how large they may be is the codec's business.
+A frame is a list of numbers or a string of symbols, as in {"id":"1","codes":"həlˈO wˈɜɹld."}. This
+module knows the shape of a line and the order of lines. What the codes mean, how many make a frame
+and how large they may be is the codec's business.
 """
 
 from __future__ import annotations
@@ -53,13 +54,16 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """One frame of an utterance. `text`, if given, is the piece of its text whose speech begins
-    here; `pause`: seconds of silence before this frame."""
+    """One frame of an utterance, as numbers or as symbols. `text`, if given, is the piece of its
+    text whose speech begins here; `pause`: seconds of silence before this frame. `words`, if given,
+    has what is written for each of the groups of symbols between spaces, "" for one that goes on
+    with the word before it."""
 
     id: str
-    codes: tuple[int, ...]
+    codes: tuple[int, ...] | str
     text: str | None = None
     pause: float = 0.0
+    words: tuple[str, ...] = ()
     line: int = field(default=0, compare=False)
 
 
@@ -96,11 +100,14 @@ def _plain(record: Record) -> dict[str, Any]:
         pause = {"pause": record.pause} if record.pause else {}
         return {"id": record.id, "begin": {"text": record.text, **pause, **record.extra}}
     if isinstance(record, Codes):
-        line: dict[str, Any] = {"id": record.id, "codes": list(record.codes)}
+        codes = record.codes if isinstance(record.codes, str) else list(record.codes)
+        line: dict[str, Any] = {"id": record.id, "codes": codes}
         if record.text is not None:
             line["text"] = record.text
         if record.pause:
             line["pause"] = record.pause
+        if record.words:
+            line["words"] = list(record.words)
         return line
     return {"id": record.id, "end": record.reason}
 
@@ -227,14 +234,26 @@ class _Line:
         )
 
     def codes(self) -> Codes:
+        text = self.string(self.object, "text", None)
+        pause, words = self.pause(self.object), self.words()
+        return Codes(self.id(), self.frame(), text, pause, words, self.number)
+
+    def frame(self) -> tuple[int, ...] | str:
         codes = self.object["codes"]
-        if not isinstance(codes, list) or not 1 <= len(codes) <= MAX_CODES:
-            raise self.error(f"codes must be a list of 1 to {MAX_CODES} numbers")
+        if not isinstance(codes, list | str) or not 1 <= len(codes) <= MAX_CODES:
+            raise self.error(f"codes must be a list of 1 to {MAX_CODES} numbers, or so many symbols")
+        if isinstance(codes, str):
+            return str(self.string(self.object, "codes"))
         for code in codes:
             if type(code) is not int or not 0 <= code <= MAX_CODE:
                 raise self.error(f"{_short(code)} is not a code")
-        text = self.string(self.object, "text", None)
-        return Codes(self.id(), tuple(codes), text, self.pause(self.object), self.number)
+        return tuple(codes)
+
+    def words(self) -> tuple[str, ...]:
+        words = self.object.get("words", [])
+        if isinstance(words, list) and all(type(w) is str and _is_unicode(w) for w in words):
+            return tuple(words)
+        raise self.error("words must be a list of strings")
 
     def end(self) -> End:
         reason = self.object["end"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from mlxtts.codecs import Span
 from mlxtts.nn import mx
 
 
@@ -23,7 +25,7 @@ class Codec:
     def refusal(self, codes: Sequence[int]) -> str | None:
         return None if len(codes) == 2 else "not two"
 
-    def stream(self, key: mx.array, lookahead: int | None, first: int | None) -> Stream:
+    def stream(self, key: mx.array, lookahead: int | None, first: int | None, extra: Any = None) -> Stream:
         self.streams.append((key[0].tolist(), lookahead, first))
         return Stream(self)
 
@@ -49,6 +51,9 @@ class Stream:
         samples = self._held + [frame[0] / 100 for frame in frames for _ in range(10)]
         self._held = samples[-10:]
         return mx.array(samples[:-10], dtype=mx.float32)
+
+    def span(self, frame: int) -> Span:
+        return Span(10 * frame, 10 * frame + 10)
 
     def flush(self) -> mx.array:
         held, self._held = self._held, []

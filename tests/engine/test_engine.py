@@ -6,6 +6,7 @@ import pytest
 
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.request import Request
+from mlxtts.models import Frame
 from mlxtts.nn import mx
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
@@ -35,9 +36,9 @@ class Model:
         self.widths: list[int] = []
         self.keys: list[int] = []
 
-    def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         self.keys = keys[0].tolist()  # type: ignore[assignment]
-        return Prompt(text, len(text))
+        return Prompt(segment.text, len(segment.text))
 
     def batch(self) -> "Model":
         return self
@@ -54,12 +55,22 @@ class Model:
         self.rows[row] = self.rows[-1]
         self.rows.pop()
 
-    def frame(self) -> tuple[mx.array, mx.array]:
+    def frame(self) -> "Frames":
         self.widths.append(len(self.rows))
         for row in self.rows:
             row.at += 1
-        codes = mx.array([[row.at - 1, 7] for row in self.rows])
-        return codes, mx.array([row.at > len(row.text) for row in self.rows])
+        ended = [row.at > len(row.text) for row in self.rows]
+        return Frames(
+            [None if e else Frame((r.at - 1, 7)) for r, e in zip(self.rows, ended, strict=True)]
+        )
+
+
+@dataclass
+class Frames:
+    frames: list[Frame | None]
+
+    def read(self) -> list[Frame | None]:
+        return self.frames
 
 
 def request(name: str, *segments: str, **more: object) -> Request:

@@ -1,6 +1,7 @@
 """Who is spoken when, without a model."""
 
 from mlxtts.engine.request import Request
+from mlxtts.models import Frame
 from mlxtts.engine.scheduler import Job, Scheduler
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
@@ -59,14 +60,14 @@ def test_who_has_begun_goes_on_before_who_has_not() -> None:
 def test_a_job_counts_its_frames() -> None:
     a = job("a", "x", "y")
     a.limit(2)
-    assert a.take([1]) == Codes("a", (1,), "x")
+    assert a.take(Frame((1,))) == Codes("a", (1,), "x")
     assert not a.full
-    assert a.take([2]) == Codes("a", (2,))
+    assert a.take(Frame((2,))) == Codes("a", (2,))
     assert a.full
     assert a.next_segment()
     a.limit(2)
     assert not a.full
-    assert a.take([3]) == Codes("a", (3,), "y", 0.5)
+    assert a.take(Frame((3,))) == Codes("a", (3,), "y", 0.5)
     assert not a.next_segment()
     assert a.end() == End("a", "stop")
 
@@ -79,7 +80,7 @@ def test_pauses_of_segments() -> None:
     pauses = []
     while a.next_segment():
         a.limit(2)
-        pauses += [a.take([1]).pause, a.take([2]).pause]
+        pauses += [a.take(Frame((1,))).pause, a.take(Frame((2,))).pause]
     assert pauses == [0.0, 0.0, 3.0, 0.0, 0.5, 0.0]
 
 

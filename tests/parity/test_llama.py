@@ -67,7 +67,7 @@ def test_small_greedy_codes() -> None:
     batch = build(weights.ORPHEUS_SMALL, tensors).batch()
     batch.read(row, row.left)
     batch.join(row)
-    found = np.concatenate([np.array(batch.frame()[0][0]) for _ in range(30)]).tolist()
+    found = np.concatenate([np.array(batch.frame().codes[0]) for _ in range(30)]).tolist()
     assert found == expected.tolist()
 
 

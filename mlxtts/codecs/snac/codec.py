@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlxtts.codecs import Span
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
 from mlxtts.codecs.snac.decoder import Convolution, Decoder, Row, State, gather
@@ -63,7 +64,9 @@ class Codec(Module):
             for level in range(len(config.vq_strides))
         ]
 
-    def refusal(self, codes: Sequence[int]) -> str | None:
+    def refusal(self, codes: Sequence[int] | str) -> str | None:
+        if isinstance(codes, str):
+            return "symbols, where a frame has numbers"
         if len(codes) != self.frame_codes:
             return f"{len(codes)} codes, where a frame has {self.frame_codes}"
         if max(codes) >= self.config.codebook_size or min(codes) < 0:
@@ -71,7 +74,11 @@ class Codec(Module):
         return None
 
     def stream(
-        self, key: mx.array, lookahead: int | None = None, first: int | None = None
+        self,
+        key: mx.array,
+        lookahead: int | None = None,
+        first: int | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Stream:
         return Stream(self, key, lookahead, first)
 
@@ -147,6 +154,10 @@ class Stream:
 
     def flush(self) -> mx.array:
         return self._codec.flush([self])[0]
+
+    def span(self, frame: int) -> Span:
+        size = self._codec.frame_samples
+        return Span(frame * size, (frame + 1) * size)
 
     @property
     def end(self) -> int:

@@ -5,8 +5,10 @@ All rows are at the same slot of their frames, so a step computes one slice of t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlxtts.models import Frame
 from mlxtts.models.orpheus.config import SLOTS
 from mlxtts.nn import mx
 from mlxtts.nn.cache import Cache
@@ -30,6 +32,19 @@ class Prompt:
     @property
     def left(self) -> int:
         return len(self.tokens) - 1 - self.read
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Implements models.Frames: codes, (B, SLOTS), and whether there are none, (B,)."""
+
+    codes: mx.array
+    ended: mx.array
+
+    def read(self) -> list[Frame | None]:
+        codes: list[list[int]] = self.codes.tolist()  # type: ignore[assignment]
+        ended: list[bool] = self.ended.tolist()  # type: ignore[assignment]
+        return [None if e else Frame(tuple(row)) for row, e in zip(codes, ended, strict=True)]
 
 
 class Batch:
@@ -71,14 +86,16 @@ class Batch:
         self._inputs, self._said = _without(self._inputs, row), _without(self._said, row)
         self._rows_changed()
 
-    def frame(self) -> tuple[mx.array, mx.array]:
+    def frame(self) -> Drawn:
         size = self._config.codebook_size
         draws = noise(fold(self._keys, self._frames), SLOTS, size + 1)
         codes = mx.stack([self._code(slot, draws[:, slot]) for slot in range(SLOTS)], axis=-1)
         if self._settings.penalises:
             self._said[:, self._frames % self._window] = codes
         self._frames += 1
-        return codes, codes[:, 0] == size
+        drawn = Drawn(codes, codes[:, 0] == size)
+        mx.async_eval(drawn.codes, drawn.ended)
+        return drawn
 
     def _code(self, slot: int, draws: mx.array) -> mx.array:
         """The codes at the next slot, (B,)."""

@@ -22,6 +22,7 @@ from mlxtts.nn.loading import read_checkpoint
 from mlxtts.nn.quantization import Tensor, project
 from mlxtts.nn.sampling import Sampling
 from mlxtts.nn.transformer import Transformer
+from mlxtts.text.frontend import Segment
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -78,8 +79,8 @@ class Model(Module):
         end = self.config.end_of_speech_token_id
         return mx.concatenate([logits, project(hidden, head, end, end + 1)], axis=-1)
 
-    def prompt(self, text: str, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
-        return Prompt(self.tokens(text, voice), sampling, keys)
+    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+        return Prompt(self.tokens(segment.text, voice), sampling, keys)
 
     def batch(self) -> Batch:
         return Batch(self)

@@ -64,7 +64,7 @@ def greedy(model: Model, frames: int = 10) -> list[list[int]]:
     prompt = Prompt(PROMPT, Sampling(temperature=0), key(0))
     batch.read(prompt, len(PROMPT))
     batch.join(prompt)
-    return [batch.frame()[0].tolist()[0] for _ in range(frames)]
+    return [batch.frame().codes.tolist()[0] for _ in range(frames)]
 
 
 def assert_same(found: Model, expected: Model) -> None:

@@ -56,7 +56,7 @@ def speak(model: Model, prompt: list[int], sampling: Sampling, seed: int = 0) ->
 
 def say(batch: Batch) -> list[int]:
     """The next codes of a batch of one row."""
-    codes: list[list[int]] = batch.frame()[0].tolist()  # type: ignore[assignment]
+    codes: list[list[int]] = batch.frame().codes.tolist()  # type: ignore[assignment]
     return codes[0]
 
 
@@ -86,7 +86,7 @@ def test_each_code_is_one_of_its_slot_and_goes_in_as_its_token(model: Model) -> 
     speech = speak(model, PROMPT[:20], Sampling(temperature=2))
     tokens = PROMPT[:20]
     for _ in range(4):
-        codes, ended = speech.frame()
+        codes, ended = (drawn := speech.frame()).codes, drawn.ended
         assert not ended.item()
         said: list[int] = codes[0].tolist()  # type: ignore[assignment]
         assert all(0 <= code < 64 for code in said)
@@ -99,9 +99,9 @@ def test_each_code_is_one_of_its_slot_and_goes_in_as_its_token(model: Model) -> 
 def test_speech_ends_where_the_model_says_so() -> None:
     model = build()
     model.model.embed_tokens.weight[4] = 100 * mx.sign(hidden(model, PROMPT)[-1])
-    ended = [speak(model, PROMPT, GREEDY).frame()[1].item()]
+    ended = [speak(model, PROMPT, GREEDY).frame().ended.item()]
     model.model.embed_tokens.weight[4] = -model.model.embed_tokens.weight[4]
-    ended.append(speak(model, PROMPT, GREEDY).frame()[1].item())
+    ended.append(speak(model, PROMPT, GREEDY).frame().ended.item())
     assert ended == [True, False]
 
 
@@ -159,7 +159,7 @@ def test_rows_of_a_batch_say_what_they_say_alone(
             row = len(said) - len([f for f in (0, 3, 4, 17) if f >= frame])
             join(batch, prompts[row], settings[row], row)
             rows.append(row)
-        codes = batch.frame()[0].tolist()
+        codes = batch.frame().codes.tolist()
         for row, found in zip([*rows], codes, strict=True):  # type: ignore[call-overload]
             said[row].append(found)
             if len(said[row]) == 43:

@@ -1,0 +1,145 @@
+"""What Kokoro's parts are made of: convolutions, and residual blocks in the style of a voice.
+
+Arrays are (batch, time, channels), styles (batch, style). Modules are named as in the PyTorch
+checkpoint, but that a convolution has one weight, (taps, in, out).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mlxtts.nn import Linear, Module, conv, mx
+from mlxtts.nn.ragged import Ragged
+from mlxtts.nn.snake import Snake
+
+SLOPE = 0.2
+
+
+def leaky(x: mx.array, slope: float = SLOPE) -> mx.array:
+    return mx.maximum(x, slope * x)
+
+
+class Conv(Module):
+    """With as much silence around that time stays."""
+
+    def __init__(
+        self, into: int, out: int, taps: int, *, dilation: int = 1, bias: bool = True
+    ) -> None:
+        super().__init__()
+        self._dilation = dilation
+        self.weight = mx.zeros((taps, into, out))
+        if bias:
+            self.bias = mx.zeros((out,))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if len(self.weight) == 1:
+            return conv.pointwise(x, self.weight[0], self.get("bias"))
+        return conv.padded(x, self.weight, self.bias, self._dilation)
+
+
+class StridedConv(Module):
+    """`side`: silence put before and after."""
+
+    def __init__(self, into: int, out: int, taps: int, stride: int, side: int) -> None:
+        super().__init__()
+        self._stride, self._side = stride, side
+        self.weight = mx.zeros((taps, into, out))
+        self.bias = mx.zeros((out,))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        x = mx.pad(x, [(0, 0), (self._side, self._side), (0, 0)])
+        return conv.strided(x, self.weight, self.bias, self._stride)
+
+
+class Upsample(Module):
+    """A transposed convolution with a kernel of twice the stride: `stride` times the time."""
+
+    def __init__(self, into: int, out: int, stride: int) -> None:
+        super().__init__()
+        self._stride = stride
+        self.weight = mx.zeros((into, 2 * stride * out))
+        self.bias = mx.zeros((out,))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        time, side = x.shape[1], self._stride // 2
+        y = conv.transposed(mx.pad(x, [(0, 0), (1, 1), (0, 0)]), self.weight, self.bias)
+        return y[:, side : side + time * self._stride]
+
+
+class Double(Module):
+    """A depthwise transposed convolution of three taps: twice the time."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = mx.zeros((3, channels))
+        self.bias = mx.zeros((channels,))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        before, at, after = self.weight
+        later = mx.pad(x[:, 1:], [(0, 0), (0, 1), (0, 0)])
+        y = mx.stack([x * at, x * after + later * before], axis=2)
+        return y.reshape(len(x), -1, x.shape[2]) + self.bias
+
+
+class AdaIN(Module):
+    """Each channel normalised over time, then scaled and shifted as the style has it."""
+
+    def __init__(self, style: int, channels: int) -> None:
+        super().__init__()
+        self.fc = Linear(style, 2 * channels)
+
+    def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
+        scale, shift = mx.split(self.fc(style)[:, None], 2, axis=-1)
+        return rows.normalise(x, 1 + scale, shift)
+
+
+class StyledBlock(Module):
+    """AdainResBlk1d: two convolutions of three taps beside a short cut; with `double`, at twice the
+    time."""
+
+    def __init__(self, into: int, out: int, style: int, *, double: bool = False) -> None:
+        super().__init__()
+        self.double = double
+        self.norm1, self.norm2 = AdaIN(style, into), AdaIN(style, out)
+        self.conv1, self.conv2 = Conv(into, out, 3), Conv(out, out, 3)
+        if into != out:
+            self.conv1x1 = Conv(into, out, 1, bias=False)
+        if double:
+            self.pool = Double(into)
+
+    def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
+        """`rows`: those of `x`."""
+        out = rows.scaled(2) if self.double else rows
+        y = leaky(self.norm1(x, style, rows))
+        if self.double:
+            y = out.clear(self.pool(y))
+            x = mx.repeat(x, 2, axis=1)
+        y = leaky(self.norm2(self.conv1(y), style, out))
+        short = self.conv1x1(x) if "conv1x1" in self else x
+        return (self.conv2(y) + short) * math.sqrt(0.5)
+
+
+class SnakeBlock(Module):
+    """AdaINResBlock1: pairs of convolutions, the first of each dilated, added one after another."""
+
+    def __init__(self, channels: int, taps: int, dilations: tuple[int, ...], style: int) -> None:
+        super().__init__()
+
+        def each(make: Any) -> list[Any]:
+            return [make(dilation) for dilation in dilations]
+
+        self.convs1 = each(lambda dilation: Conv(channels, channels, taps, dilation=dilation))
+        self.convs2 = each(lambda _: Conv(channels, channels, taps))
+        self.adain1 = each(lambda _: AdaIN(style, channels))
+        self.adain2 = each(lambda _: AdaIN(style, channels))
+        self.snake1 = each(lambda _: Snake(channels))
+        self.snake2 = each(lambda _: Snake(channels))
+
+    def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
+        first = zip(self.adain1, self.snake1, self.convs1, strict=True)
+        second = zip(self.adain2, self.snake2, self.convs2, strict=True)
+        for (norm1, snake1, conv1), (norm2, snake2, conv2) in zip(first, second, strict=True):
+            y = conv1(snake1(norm1(x, style, rows)))
+            x = conv2(snake2(norm2(y, style, rows))) + x
+        return x

@@ -1,0 +1,88 @@
+"""Kokoro's network: phonemes and a style to sound, in two halves, since how long the sound is comes
+out of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlxtts.codecs.kokoro.bert import Albert
+from mlxtts.codecs.kokoro.config import Config
+from mlxtts.codecs.kokoro.decoder import Decoder
+from mlxtts.codecs.kokoro.prosody import Predictor, TextEncoder
+from mlxtts.codecs.kokoro.source import HARMONICS
+from mlxtts.nn import Linear, Module, mx
+from mlxtts.nn.ragged import Ragged
+
+Durations = list[list[int]]
+
+
+class Network(Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.bert = Albert(config.plbert, config.n_token)
+        self.bert_encoder = Linear(config.plbert.hidden_size, config.hidden_dim)
+        self.predictor = Predictor(config)
+        self.text_encoder = TextEncoder(config)
+        self.decoder = Decoder(config)
+
+    def durations(
+        self, ids: Sequence[Sequence[int]], styles: mx.array, speeds: Sequence[float]
+    ) -> tuple[Durations, mx.array]:
+        """How many frames each phoneme of each row has, and what is known of it besides, (B, T,
+        hidden_dim + style_dim). `styles`: (B, 2 * style_dim). Waits for the result."""
+        rows, table = _table(ids)
+        style = styles[:, self.config.style_dim :]
+        meaning = self.bert_encoder(self.bert(table, rows))
+        known = self.predictor.text_encoder(meaning, style, rows)
+        exact = self.predictor.durations(known, rows) / mx.array(list(speeds))[:, None]
+        found: Durations = mx.maximum(mx.round(exact), 1).astype(mx.int32).tolist()  # type: ignore[assignment]
+        return [row[: len(own)] for row, own in zip(found, ids, strict=True)], known
+
+    def samples(
+        self,
+        ids: Sequence[Sequence[int]],
+        styles: mx.array,
+        durations: Durations,
+        known: mx.array,
+        noise: mx.array,
+        frames: int | None = None,
+    ) -> mx.array:
+        """Samples of all rows, (B, N), each `frame_samples` for every frame, and arbitrary ones
+        thereafter. `noise`: normal numbers, (B, N, HARMONICS). `frames`: compute as if the longest
+        row had so many."""
+        rows, table = _table(ids)
+        out = Ragged([sum(row) for row in durations], frames)
+        voice, style = mx.split(styles, 2, axis=1)
+        places = mx.array([_places(row, out.time) for row in durations])[..., None]
+        expanded = mx.take_along_axis(known, places, axis=1)
+        pitch, energy = self.predictor.curves(expanded, style, out)
+        text = mx.take_along_axis(self.text_encoder(table, rows), places, axis=1)
+        return self.decoder(text, pitch, energy, voice, noise, out)
+
+    @property
+    def frame_samples(self) -> int:
+        return 2 * self.config.hop
+
+    def noise(self, keys: Sequence[mx.array], durations: Durations) -> mx.array:
+        """Normal numbers for rows that are so long, each row's the same in any company. `keys`: one
+        of each, (1, 2)."""
+        lengths = [sum(row) * self.frame_samples for row in durations]
+        rows = [
+            mx.random.normal((length, HARMONICS), key=key[0])
+            for key, length in zip(keys, lengths, strict=True)
+        ]
+        return mx.stack([mx.pad(row, [(0, max(lengths) - len(row)), (0, 0)]) for row in rows])
+
+
+def _table(ids: Sequence[Sequence[int]]) -> tuple[Ragged, mx.array]:
+    rows = Ragged([len(row) for row in ids])
+    return rows, mx.array([[*row, *[0] * (rows.time - len(row))] for row in ids])
+
+
+def _places(durations: Sequence[int], frames: int) -> list[int]:
+    """Which phoneme each frame belongs to."""
+    places = np.repeat(np.arange(len(durations)), durations)
+    return np.pad(places, (0, frames - len(places))).tolist()

@@ -1,0 +1,50 @@
+"""What the vocoder shapes into speech: the harmonics of the voice, and noise where there is none
+(the neural source-filter of arXiv:1904.12088)."""
+
+from __future__ import annotations
+
+import math
+
+from mlxtts.codecs.kokoro.config import SAMPLE_RATE
+from mlxtts.nn import Linear, Module, mx
+from mlxtts.nn.ragged import Ragged
+
+HARMONICS = 9
+AMPLITUDE = 0.1
+VOICED_NOISE = 0.003
+UNVOICED = 10.0  # Hz; no pitch below it is one
+
+
+def cycles(pitch: mx.array, hop: int, rows: Ragged) -> mx.array:
+    """How far each harmonic has come at each sample, in cycles, whole ones left out now and then:
+    (B, T) Hz to (B, T * hop, HARMONICS).
+
+    A value of the pitch holds for `hop` samples and its phase for the middle of them; between two
+    middles, the phase is interpolated. Whole cycles are taken away before values grow so large
+    that float32 cannot tell phases apart.
+    """
+    harmonics = pitch[..., None] * mx.arange(1, HARMONICS + 1)
+    turns = harmonics / SAMPLE_RATE
+    steps = rows.clear(hop * (turns - mx.floor(turns)))
+    middles = mx.cumsum(steps - mx.floor(steps), axis=1)
+    middles = (middles - mx.floor(middles))[:, :, None]
+    steps = mx.concatenate([steps[:, 1:], mx.zeros_like(steps[:, :1])], axis=1)[:, :, None]
+    way = ((mx.arange(hop) + 0.5) / hop)[:, None]
+    between = (middles + way * steps).reshape(len(pitch), -1, HARMONICS)
+    before = mx.repeat(middles[:, 0], hop // 2, axis=1)
+    return mx.concatenate([before, between[:, : -(hop - hop // 2)]], axis=1)
+
+
+class Source(Module):
+    """Pitch to one signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.l_linear = Linear(HARMONICS, 1)
+
+    def __call__(self, pitch: mx.array, hop: int, noise: mx.array, rows: Ragged) -> mx.array:
+        """(B, T) Hz and (B, T * hop, HARMONICS) normal numbers to (B, T * hop)."""
+        waves = AMPLITUDE * mx.sin(2 * math.pi * cycles(pitch, hop, rows))
+        voiced = mx.repeat(pitch > UNVOICED, hop, axis=1)[..., None]
+        loudness = mx.where(voiced, VOICED_NOISE, AMPLITUDE / 3)
+        return mx.tanh(self.l_linear(mx.where(voiced, waves, 0.0) + loudness * noise))[..., 0]

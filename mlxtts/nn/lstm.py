@@ -1,0 +1,44 @@
+"""A bidirectional LSTM of one layer, both directions in one pass, for rows of different lengths."""
+
+from __future__ import annotations
+
+from mlxtts.nn import Module, mx
+from mlxtts.nn.ragged import Ragged
+
+Gates = tuple[mx.array, mx.array]
+
+
+class LSTM(Module):
+    """(B, T, inputs) to (B, T, 2 * hidden): what lies before each step, then what lies after it.
+
+    Gates in PyTorch's order: input, forget, cell, output; both of its biases in one. The forward
+    direction's matrices come first.
+    """
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.weight_input = mx.zeros((2, inputs, 4 * hidden))
+        self.weight_hidden = mx.zeros((2, hidden, 4 * hidden))
+        self.bias = mx.zeros((2, 1, 4 * hidden))
+
+    def __call__(self, x: mx.array, rows: Ragged) -> mx.array:
+        batch, time, _ = x.shape
+        both = mx.stack([x, rows.reverse(x)]).reshape(2, batch * time, -1)
+        inputs = mx.addmm(self.bias, both, self.weight_input)
+        inputs = inputs.reshape(2, batch, time, -1).transpose(2, 0, 1, 3)
+        forward, backward = mx.split(self._run(mx.contiguous(inputs)), 2)
+        return mx.concatenate([forward[0], rows.reverse(backward[0])], axis=-1)
+
+    def _run(self, inputs: mx.array) -> mx.array:
+        """(T, 2, B, 4 * hidden) to (2, B, T, hidden)."""
+        size = self.weight_hidden.shape[1]
+        hidden = cell = mx.zeros((2, inputs.shape[2], size))
+        outputs = []
+        for step in inputs:
+            gates = mx.addmm(step, hidden, self.weight_hidden)
+            kept = mx.sigmoid(gates[..., : 2 * size])
+            new, shown = mx.tanh(gates[..., 2 * size : 3 * size]), mx.sigmoid(gates[..., -size:])
+            cell = kept[..., size:] * cell + kept[..., :size] * new
+            hidden = shown * mx.tanh(cell)
+            outputs.append(hidden)
+        return mx.stack(outputs, axis=2)
