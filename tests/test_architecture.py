@@ -23,7 +23,7 @@ BELOW = {
     "cli": {"errors", "options", "output", "wire", "ahead"},
     "blas": {"errors"},
     "hub": {"errors"},
-    "text": {"errors"},
+    "text": {"errors", "wire"},
     "audio": {"errors", "wire"},
     "nn": {"errors", "blas"},
     "codecs": {"errors", "wire", "audio", "nn"},

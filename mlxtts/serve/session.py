@@ -25,7 +25,7 @@ from mlxtts.serve.protocol import ProtocolError
 from mlxtts.serve.runner import Event, Failed, Runner, Ticket
 from mlxtts.text.frontend import Frontend, Segment
 from mlxtts.text.sentences import Incoming, sentences
-from mlxtts.wire.tokens import End
+from mlxtts.wire.tokens import MAX_PAUSE, End
 
 AHEAD = 2.0  # seconds of sound unsent with which the next piece is not begun
 WIDTH = 4  # bytes a sample
@@ -61,6 +61,7 @@ class Stream:
         self._incoming = Incoming(frontend.language)
         self._sentences: deque[str] = deque()
         self._pieces: deque[Segment] = deque()
+        self._pause = 0.0  # at the end of what came before
         self._whole = False  # no more text comes
         self._number = 0
         self._ticket: Ticket | None = None
@@ -145,6 +146,8 @@ class Stream:
             return
         if piece := self._next():
             self._ask(piece)
+        elif self._over:
+            return
         elif self._whole and not self._number:
             self.fail(ProtocolError("text", "nothing to speak"))
         elif self._whole:
@@ -154,9 +157,15 @@ class Stream:
     def _next(self) -> Segment | None:
         while not self._pieces and self._sentences:
             try:
-                self._pieces.extend(self._frontend.segments(self._sentences.popleft()))
-            except TextError:
-                continue  # such as a row of dashes
+                pieces, pause = self._frontend.parts(self._sentences.popleft())
+            except TextError as error:
+                self.fail(ProtocolError("text", str(error)))
+                return None
+            if pieces:
+                first = replace(pieces[0], pause=min(pieces[0].pause + self._pause, MAX_PAUSE))
+                self._pieces.extend([first, *pieces[1:]])
+                self._pause = 0.0
+            self._pause += pause
         return self._pieces.popleft() if self._pieces else None
 
     def _ask(self, piece: Segment) -> None:

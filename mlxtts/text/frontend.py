@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 
 from mlxtts.errors import TextError
-from mlxtts.text import english
+from mlxtts.text import english, markup
+from mlxtts.text.lexicon import Lexicon
 from mlxtts.text.sentences import fit, sentences
+from mlxtts.wire.tokens import MAX_PAUSE
 
 TAG = re.compile(r"<([a-z]+)>")
 
@@ -22,41 +24,80 @@ class Segment:
 
 class Frontend:
     """What text must be like for one model: `tags` it acts out, whether it needs everything in
-    words (`spoken_form`), how much it speaks in one go (`length`, as of sentences.extent), and the
-    language in which sentences are told apart."""
+    words (`spoken_form`), how much it speaks in one go (`length`, as of sentences.extent), the
+    language in which sentences are told apart, and whether it speaks `phonemes`. Then a segment's
+    text is as it was written, with the markup of pronunciations, for text.phonemes to read.
+
+    `lexicon` says how words are pronounced; for a model that speaks phonemes it is not used here.
+    """
 
     def __init__(
-        self, tags: tuple[str, ...], spoken_form: bool, length: int, language: str = "en"
+        self,
+        tags: tuple[str, ...],
+        spoken_form: bool,
+        length: int,
+        language: str = "en",
+        phonemes: bool = False,
     ) -> None:
         self._tags = tags
-        self._spoken_form = spoken_form
+        self._spoken_form = spoken_form and not phonemes
         self._length = length
+        self._phonemes = phonemes
         self.language = language
+        self.lexicon = Lexicon()
         self._removed: set[str] = set()
         self._told: set[str] = set()
 
     def fresh(self) -> Frontend:
         """The same, that has seen no tags."""
-        return Frontend(self._tags, self._spoken_form, self._length, self.language)
+        made = Frontend(self._tags, self._spoken_form, self._length, self.language, self._phonemes)
+        made.lexicon = self.lexicon
+        return made
 
     def segments(self, text: str) -> tuple[Segment, ...]:
-        """Raises TextError if there is nothing in `text` that can be spoken."""
+        """Raises TextError if there is nothing in `text` that can be spoken, or a pause that cannot
+        be read. A pause at the end is nothing."""
+        segments, _ = self.parts(text)
+        if not segments:
+            raise TextError(f"nothing to speak in {_short(text)!r}")
+        return segments
+
+    def parts(self, text: str) -> tuple[tuple[Segment, ...], float]:
+        """What there is to speak in `text`, and the seconds of silence that it wants after that.
+        Raises TextError for a NUL, or a pause that cannot be read."""
         if "\0" in text:
             raise TextError("holds a NUL")
-        text = TAG.sub(self._tag, text)
-        pieces = []
-        for sentence in sentences(text, self.language):
-            words = english.spoken(sentence) if self._spoken_form else " ".join(sentence.split())
-            pieces += [piece for piece in fit(words, self._length) if self._speakable(piece)]
-        if not pieces:
-            raise TextError(f"nothing to speak in {_short(text)!r}")
-        return tuple(map(Segment, pieces))
+        segments: list[Segment] = []
+        pause = 0.0
+        for seconds, part in markup.pauses(text):
+            pause = min(pause + seconds, MAX_PAUSE)
+            for piece in self._pieces(part):
+                segments.append(Segment(piece, pause))
+                pause = 0.0
+        return tuple(segments), pause
 
     def new_tags(self) -> list[str]:
-        """Tags that were left out, because the model does not know them, for the first time."""
+        """What was left out, because the model does not know it, for the first time: tags, and
+        pronunciations of words that were said without."""
         new = sorted(self._removed - self._told)
         self._told |= self._removed
         return new
+
+    def _pieces(self, text: str) -> list[str]:
+        if self._phonemes:
+            text, hidden = markup.hide(text)
+            pieces = [markup.show(piece, hidden) for piece in self._divided(text)]
+        else:
+            text = markup.plain(text, self._removed.add)
+            pieces = self._divided(self.lexicon.respelled(text))
+        return [piece for piece in pieces if self._speakable(piece)]
+
+    def _divided(self, text: str) -> list[str]:
+        pieces: list[str] = []
+        for sentence in sentences(TAG.sub(self._tag, text), self.language):
+            words = english.spoken(sentence) if self._spoken_form else " ".join(sentence.split())
+            pieces += fit(words, self._length)
+        return pieces
 
     def _tag(self, match: re.Match[str]) -> str:
         if match[1] in self._tags:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from unicodedata import category, east_asian_width
 
+from mlxtts.text import markup
+
 BREAKS = (r"[;:]\s+|[；：]", r",\s+|[，、]", r"\s+")
 FOLLOWED = re.compile(r"[.!?…。！？।]\W*\w")
 LONGEST = 1000  # characters of a sentence that does not end
 WIDE = 3  # a Chinese character or a Korean syllable takes about as long as three letters
 
 
-def sentences(text: str, language: str = "en") -> list[str]:
-    """The sentences of `text`, without the space around them."""
+def sentences(text: str, language: str = "en", *, more: bool = False) -> list[str]:
+    """The sentences of `text`, without the space around them. None ends within markup, also not
+    within one that is still to be completed if `more` text comes."""
     from sentencex import segment
 
-    return [stripped for part in segment(language, text) if (stripped := part.strip())]
+    text, hidden = markup.hide(text, begun=more)
+    parts = [stripped for part in segment(language, text) if (stripped := part.strip())]
+    return [markup.show(part, hidden) for part in parts]
 
 
 class Incoming:
@@ -35,7 +40,7 @@ class Incoming:
         *lines, self._rest = (self._rest + text).split("\n")
         found = [sentence for line in lines for sentence in sentences(line, self._language)]
         if FOLLOWED.search(self._rest):
-            *whole, last = sentences(self._rest, self._language)
+            *whole, last = sentences(self._rest, self._language, more=True)
             found += whole
             self._rest = self._rest[self._rest.rindex(last) :]
         while len(self._rest) > LONGEST:

@@ -183,3 +183,33 @@ def test_a_request_that_the_model_refuses() -> None:
     runner.tell(Failed, UsageError("no"))
     assert ear.heard == ["option"]
     assert len(runner.asked) == 1
+
+
+def pauses(runner: Runner) -> list[tuple[str, float]]:
+    """What was asked for: the text, and the silence before it."""
+    for ticket in runner.asked:
+        [segment] = ticket.request.segments
+        assert segment.text == ticket.request.text
+    return [
+        (ticket.request.text, ticket.request.pause + ticket.request.segments[0].pause)
+        for ticket in runner.asked
+    ]
+
+
+def test_pauses_in_the_text() -> None:
+    s, runner, _ = stream()
+    for piece in ("[pause:1s] One. Two <bre", "ak time='2.", "5s'/> three. [pause:4s]\nFour.\n"):
+        s.feed(piece)
+    s.close()
+    for _ in range(4):
+        runner.tell(End)
+    usual = SPEAKER.config.segment_pause
+    assert pauses(runner) == [("One.", 1.0), ("Two", usual), ("three.", 2.5), ("Four.", 4.0)]
+
+
+def test_a_pause_that_cannot_be_read_ends_the_stream() -> None:
+    s, runner, ear = stream()
+    s.say("One. Two [pause:soon] three.")
+    assert texts(runner) == ["One."]
+    runner.tell(End)
+    assert ear.heard == ["text"]

@@ -58,7 +58,7 @@ from mlxtts.text.english import plain, spoken
         # signs and letters
         ("Q&A: 2 + 2 = 4", "Q and A: two plus two equals four"),
         ("yes (maybe) - no", "yes, maybe, no"),
-        ("“Don’t”, he said…", "Don't, he said..."),  # noqa: RUF001
+        ("“Don’t”, he said…", "Don't, he said..."),
         ("café naïve Ærø ½", "cafe naive AEro one half"),
     ],
 )  # fmt: skip

@@ -1,7 +1,8 @@
 import pytest
 
 from mlxtts.errors import TextError
-from mlxtts.text.frontend import Frontend
+from mlxtts.text.frontend import Frontend, Segment
+from mlxtts.text.lexicon import Entry, Lexicon
 
 
 def words(text: str, length: int = 100) -> tuple[str, ...]:
@@ -63,3 +64,48 @@ def test_a_fresh_one_has_seen_no_tags() -> None:
     assert texts(fresh, "Ha <laugh> 3.") == ("Ha <laugh> 3.",)
     assert fresh.new_tags() == []
     assert used.new_tags() == ["<smirk>"]
+
+
+def test_a_pause_is_before_what_follows_it() -> None:
+    found = Frontend((), True, 100).segments("One [pause:500ms] two. Three.<break time='2s'/>4")
+    assert found == (
+        *(Segment("One"), Segment("two.", 0.5), Segment("Three."), Segment("four", 2.0)),
+    )
+
+
+def test_a_pause_at_the_end_is_left_over() -> None:
+    frontend = Frontend((), True, 100)
+    assert frontend.parts("[pause:1s] One [pause:2s] ... [pause:3s]") == (
+        (Segment("One", 1.0),),
+        5.0,
+    )
+    assert frontend.parts("[pause:60s] - [pause:60s]") == ((), 60.0)
+    assert frontend.segments("One [pause:2s]") == (Segment("One"),)
+    with pytest.raises(TextError, match="nothing to speak in '\\[pause:2s\\]'"):
+        frontend.segments("[pause:2s]")
+
+
+def test_a_pronunciation_is_for_models_that_can_say_it() -> None:
+    text = "A [Dr. No. Two](/dˈɑktəɹ. nˈO/) <laugh> [x](+1)."
+    plain = Frontend((), False, 100)
+    assert " ".join(texts(plain, text)) == "A Dr. No. Two x."
+    assert plain.new_tags() == ["(+1)", "(/dˈɑktəɹ. nˈO/)", "<laugh>"]
+    spoken = Frontend((), True, 5, phonemes=True)
+    assert texts(spoken, text) == ("A [Dr. No. Two](/dˈɑktəɹ. nˈO/)", "[x](+1).")
+    assert spoken.new_tags() == ["<laugh>"]
+    assert spoken.fresh().segments("5 [...](/x/)") == (Segment("5 [...](/x/)"),)
+
+
+def test_a_lexicon_respells_for_models_that_read_letters() -> None:
+    lexicon = Lexicon([Entry("nginx", "ˈɛnʤənˌɛks", "engine x"), Entry("cat", "kˈæt")])
+    plain, spoken = Frontend((), True, 100), Frontend((), True, 100, phonemes=True)
+    for frontend in (plain, spoken):
+        frontend.lexicon = lexicon
+    assert texts(plain.fresh(), "The cat's nginx") == ("The cat's engine x",)
+    assert texts(spoken.fresh(), "The cat's nginx") == ("The cat's nginx",)
+
+
+@pytest.mark.parametrize("text", ["[pause:1]", "a <break time='61s'/>"])
+def test_pauses_that_cannot_be(text: str) -> None:
+    with pytest.raises(TextError, match="pause"):
+        words(text)

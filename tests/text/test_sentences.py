@@ -101,3 +101,16 @@ def test_nothing_of_it_is_lost(pieces: list[str]) -> None:
     incoming = Incoming()
     found = [sentence for piece in pieces for sentence in incoming.feed(piece)]
     assert "".join("".join(found + incoming.close()).split()) == "".join("".join(pieces).split())
+
+
+def test_no_sentence_ends_within_markup() -> None:
+    assert sentences("A [Dr. No. Two](/dˈɑk. ˈA/) is. B") == [
+        "A [Dr. No. Two](/dˈɑk. ˈA/) is.",
+        "B",
+    ]
+    incoming = Incoming()
+    found = []
+    for char in "One [pause:1.5s] is. [St. X. Y](/sˈAnt. ˈA/) is. A [b. C":
+        found += incoming.feed(char)
+    assert found == ["One [pause:1.5s] is.", "[St. X. Y](/sˈAnt. ˈA/) is."]
+    assert incoming.close() == ["A [b.", "C"]
