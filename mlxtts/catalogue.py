@@ -74,12 +74,13 @@ def codec_of(folder: Path) -> str | None:
     if hub.own_codec(folder) or _describe(folder).kind == "codec":
         return None
     path: str = models.find(folder).read_config(folder).codec_path
-    return path
+    return path or None
 
 
 def _describe(folder: Path) -> Entry:
     """What its config.json says. Codecs have no `model_type` there."""
-    if "model_type" not in read_json(folder / "config.json"):
+    raw = read_json(folder / "config.json")
+    if "model_type" not in raw and not models.recognised(raw):
         return Entry("codec")
     return Entry("model", voices=models.find(folder).read_config(folder).voices)
 

@@ -116,6 +116,15 @@ class Tool:
                 raise UsageError("a terminal: pipe it into another command, or give -o FILE")
         return Output(self._stdout, "stdout")
 
+    @contextlib.contextmanager
+    def beside(self, path: str | None) -> Iterator[Output | None]:
+        """Open a file of text that is written beside the output, if one is wanted."""
+        if path is None:
+            yield None
+        else:
+            with self.output(path, binary=False) as out:
+                yield out
+
     def print(self, text: str) -> None:
         """Write lines that the user asked for, such as a list, to stdout."""
         self.output(binary=False).write(text.encode() + b"\n")

@@ -110,7 +110,7 @@ def quantize_model(
     manner = Manner.choose(bits, group_size, mode, recipe, head_bits)
     if Quantization.parse(config, "config").packing:
         raise ModelError("the model is quantised already")
-    module = models.serving(config.get("model_type"), "config")
+    module = models.serving(config, "config")
     packed, said, _ = pack(module.checkpoint(model), module.matrices(model.config), manner)
     return packed, copy.deepcopy(config) | said
 

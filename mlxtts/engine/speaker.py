@@ -14,6 +14,8 @@ from mlxtts.errors import UsageError
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Frontend
 from mlxtts.text.lines import Utterance
+from mlxtts.text.phonemes import letter_of
+from mlxtts.text.phonetic import Phonetic
 from mlxtts.wire.tokens import Header
 
 
@@ -32,23 +34,45 @@ class Speaker:
         if entry := hub.known(name):  # a published checkpoint does not say these
             config = replace(config, voices=entry.voices, languages=entry.languages)
         self.config: models.Config = config
-        self.frontend = Frontend(
-            self.config.tags,
-            self.config.spoken_form,
-            self.config.segment_length,
-            self.config.languages[0],
-        )
+        self.frontend = self._frontend()
 
-    def header(self, voice: str | None, seed: int) -> Header:
+    def _frontend(self) -> Frontend:
+        config = self.config
+        if config.vocabulary is not None:
+            return Phonetic(config.vocabulary, config.segment_length)
+        form = config.tags, config.spoken_form, config.segment_length
+        return Frontend(*form, config.languages[0])
+
+    def header(self, voice: str | None, seed: int, language: str | None = None) -> Header:
         """The header of what it will say. Raises VoiceError for a voice it does not have."""
+        own = hub.own_codec(self._folder) or not self.config.codec_path
         return Header(
             codec=self.config.codec,
-            codec_path=self.name if hub.own_codec(self._folder) else self.config.codec_path,
+            codec_path=self.name if own else self.config.codec_path,
             rate=self.config.sample_rate,
             model=self.name,
-            voice=models.choose_voice(self.config, voice),
+            voice=models.choose_voice(self.config, voice, self.accent(language)),
             seed=seed,
         )
+
+    def accent(self, language: str | None) -> str | None:
+        """What the model calls a language. Raises UsageError for one that it does not have."""
+        if language is None:
+            return None
+        if self.config.vocabulary is not None:
+            return letter_of(language)
+        if language not in self.config.languages:
+            languages = ", ".join(self.config.languages)
+            raise UsageError(f"language {language!r}: {self.name} has {languages}")
+        return language
+
+    def foreign(self, voice: str | None, language: str | None) -> str | None:
+        """What to warn of if a voice is to speak another language than its own."""
+        accent = self.accent(language)
+        name = models.choose_voice(self.config, voice, accent)
+        if accent in (None, self.config.accent(name)):
+            return None
+        return f"voice {name} is of another language than {language}, and will have an accent"
 
     def load(self, width: int = 1) -> Engine:
         """An engine that speaks so many utterances at a time. The weights are loaded once."""
@@ -72,22 +96,23 @@ class Speaker:
     def check(self, voice: str | None, language: str | None, recording: object) -> None:
         """Raises VoiceError, and UsageError for a language that the model does not have or for the
         voice of a recording, which no model here can take yet."""
-        models.choose_voice(self.config, voice)
-        if language is not None and language not in self.config.languages:
-            languages = ", ".join(self.config.languages)
-            raise UsageError(f"language {language!r}: {self.name} has {languages}")
+        models.choose_voice(self.config, voice, self.accent(language))
         if recording is not None:
             raise UsageError(f"{self.name} cannot take the voice of a recording")
 
     def sampling(self, **given: Any) -> Sampling:
         """The model's sampling, but for what is given and not None. Raises UsageError."""
-        return replace(
-            self.config.sampling, **{name: x for name, x in given.items() if x is not None}
-        )
+        given = {name: x for name, x in given.items() if x is not None}
+        if self.config.sampling is None and given:
+            name = next(iter(given)).replace("_", "-")
+            raise UsageError(f"--{name}: {self.name} draws nothing, so nothing can be set for it")
+        return replace(self.config.sampling or Sampling(), **given)
 
     def frames(self, max_tokens: int | None) -> int | None:
         """Whole frames in so many tokens. Raises UsageError if there is none."""
         size = self.config.frame_codes
+        if max_tokens is not None and not size:
+            raise UsageError(f"--max-tokens: {self.name} speaks no tokens that could be counted")
         if max_tokens is not None and max_tokens < size:
             raise UsageError(f"--max-tokens: must be at least {size}, the tokens of a frame")
         return max_tokens and max_tokens // size
@@ -99,16 +124,38 @@ class Speaker:
         sampling: Sampling | None = None,
         seed: int = 0,
         max_frames: int | None = None,
+        language: str | None = None,
+        speed: float | None = None,
     ) -> Request:
-        """Raises TextError for a text without anything to speak, VoiceError for an unknown voice.
-        `voice` and `sampling` are for what the utterance or the model do not say themselves."""
+        """Raises TextError for a text without anything to speak, VoiceError for an unknown voice,
+        UsageError for a speed that the model cannot speak at. `voice` and `sampling` are for what
+        the utterance or the model do not say themselves, `language` for voices of another."""
+        accent = self.accent(language)
+        voice = models.choose_voice(self.config, utterance.voice or voice, accent)
         return Request(
             id=utterance.id,
             text=utterance.text,
-            segments=self.frontend.segments(utterance.text),
-            voice=models.choose_voice(self.config, utterance.voice or voice),
-            sampling=sampling or self.config.sampling,
+            segments=self.speaking(self.frontend, voice, accent).segments(utterance.text),
+            voice=voice,
+            sampling=sampling or self.sampling(),
             seed=seed,
             pause=utterance.pause,
             max_frames=max_frames,
+            extra=self.extra(voice, speed),
         )
+
+    def speaking(self, frontend: Frontend, voice: str, accent: str | None = None) -> Frontend:
+        """The frontend, now in the language of a voice, or in the other that is given."""
+        if isinstance(frontend, Phonetic):
+            frontend.speak(accent or self.config.accent(voice))
+        return frontend
+
+    def extra(self, voice: str, speed: float | None) -> dict[str, Any]:
+        """What the codec wants to know of an utterance. Raises UsageError for a speed that the
+        model cannot speak at."""
+        speeds = self.config.speeds
+        if speed is not None and speeds is None:
+            raise UsageError(f"--speed: {self.name} has one speed: see mlxtts-tempo")
+        if speed is not None and speeds and not speeds[0] <= speed <= speeds[1]:
+            raise UsageError(f"--speed {speed:g}: must be {speeds[0]:g} to {speeds[1]:g}")
+        return self.config.extra(voice, speed)

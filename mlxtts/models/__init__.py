@@ -1,6 +1,7 @@
 """Models: text to a codec's codes. Each is a folder here that defines
 
     MODEL_TYPES                     values of `model_type` in config.json that it serves
+    recognises(raw) -> bool         whether a config.json without one is of such a model
     read_config(folder) -> Config   what is known before the weights are loaded
     load(folder, config) -> Model
 
@@ -15,13 +16,14 @@ Generic code knows models only through these; nothing guesses from a folder's na
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from mlxtts.errors import ModelError, VoiceError
 from mlxtts.nn import mx
@@ -61,6 +63,23 @@ class Config(Protocol):
         """Whether it knows only words, so that numbers and the like must be spelled out."""
 
     @property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The phonemes that it speaks, where it is phonemes that it speaks."""
+
+    @property
+    def speeds(self) -> tuple[float, float] | None:
+        """The slowest and the fastest that it can speak of itself, 1 being normal."""
+
+    def parts(self, voice: str) -> tuple[str, ...]:
+        """The voices that this is a blend of. Raises UsageError for what is no blend."""
+
+    def accent(self, voice: str) -> str:
+        """The language of a voice, as `languages` or text.phonemes have it."""
+
+    def extra(self, voice: str, speed: float | None) -> dict[str, Any]:
+        """What its codec wants to know of an utterance."""
+
+    @property
     def segment_length(self) -> int:
         """The most letters to be spoken in one go, as text.sentences counts them."""
 
@@ -69,14 +88,32 @@ class Config(Protocol):
         """Seconds of silence between two of them."""
 
     @property
-    def sampling(self) -> Sampling:
-        """The settings it sounds best with."""
+    def sampling(self) -> Sampling | None:
+        """The settings it sounds best with; None if nothing is drawn."""
 
     @property
-    def frame_codes(self) -> int: ...
+    def frame_codes(self) -> int:
+        """0 if frames have any number of them."""
 
     def frame_limit(self, letters: int) -> int:
         """The most frames that the speech of a segment of this extent may have."""
+
+
+class Plain:
+    """What a model says of itself if there is nothing special about its voices."""
+
+    vocabulary: ClassVar[None] = None
+    speeds: ClassVar[None] = None
+    languages: tuple[str, ...]
+
+    def parts(self, voice: str) -> tuple[str, ...]:
+        return (voice,)
+
+    def accent(self, voice: str) -> str:
+        return self.languages[0]
+
+    def extra(self, voice: str, speed: float | None) -> dict[str, Any]:
+        return {}
 
 
 class Prompt(Protocol):
@@ -144,23 +181,34 @@ def names() -> list[str]:
 def find(folder: Path) -> ModuleType:
     """The module that serves the model in `folder`. Raises ModelError if none does."""
     path = folder / "config.json"
-    return serving(read_json(path).get("model_type"), str(path))
+    return serving(read_json(path), str(path))
 
 
-def serving(model_type: object, where: str) -> ModuleType:
-    """The module that serves models of this type, which is said in `where`. Raises ModelError if
-    none does."""
+def serving(raw: dict[str, Any], where: str) -> ModuleType:
+    """The module that serves models of this configuration, which is in `where`. Raises ModelError
+    if none does."""
+    kind = raw.get("model_type")
     for name in names():
         module = importlib.import_module(f"mlxtts.models.{name}")
-        if model_type in module.MODEL_TYPES:
+        if kind in module.MODEL_TYPES or (kind is None and module.recognises(raw)):
             return module
-    raise ModelError(f"{where}: model_type {model_type!r} is not implemented")
+    raise ModelError(f"{where}: model_type {kind!r} is not implemented")
 
 
-def choose_voice(config: Config, voice: str | None) -> str:
-    """The voice asked for, or the default. Raises VoiceError if the model does not have it."""
+def recognised(raw: dict[str, Any]) -> bool:
+    """Whether this is the configuration of a model here."""
+    with contextlib.suppress(ModelError):
+        return bool(serving(raw, ""))
+    return False
+
+
+def choose_voice(config: Config, voice: str | None, language: str | None = None) -> str:
+    """The voice asked for, or the first of the language. Raises VoiceError if the model does not
+    have it, UsageError for a blend that it cannot make."""
     if voice is None:
-        return config.voices[0]
-    if voice not in config.voices:
-        raise VoiceError(voice, list(config.voices))
+        fitting = (name for name in config.voices if config.accent(name) == language)
+        return next(fitting, config.voices[0])
+    for part in config.parts(voice):
+        if part not in config.voices:
+            raise VoiceError(part, list(config.voices))
     return voice

@@ -68,11 +68,15 @@ def _request(speaker: Speaker, start: Start, voice: str | None) -> Request:
         sampling=speaker.sampling(**{name: getattr(start, name) for name in SAMPLING}),
         seed=start.seed or 0,
         max_frames=speaker.frames(start.max_tokens),
+        extra=speaker.extra(speaker.header(start.voice or voice, 0).voice, None),
     )
 
 
 def _options(start: Start, frame: int) -> Options:
-    if (start.chunk_tokens or 0) % frame:
+    if start.chunk_tokens and not frame:
+        reason = "chunk_tokens: this model speaks no tokens"
+        raise ProtocolError("option", reason, option="chunk_tokens")
+    if start.chunk_tokens and start.chunk_tokens % frame:
         reason = f"chunk_tokens: must be a multiple of {frame}, the tokens of a frame"
         raise ProtocolError("option", reason, option="chunk_tokens")
     return Options(

@@ -54,7 +54,7 @@ class Stream:
         self.first_sound: float | None = None
         self.samples = 0
         self._runner = runner
-        self._frontend = frontend.fresh()
+        self._frontend = frontend
         self._queue = queue
         self._max_text = max_text
         self._began = time.monotonic()

@@ -140,7 +140,9 @@ class Speech:
         if refusal := refusal_of(self.runner, self.limits.queue):
             raise refusal
         limits = self.limits
-        return Stream(plan, self.runner, self._speaker.frontend, limits.queue, limits.max_text)
+        frontend = self._speaker.frontend.fresh()
+        frontend = self._speaker.speaking(frontend, plan.request.voice)
+        return Stream(plan, self.runner, frontend, limits.queue, limits.max_text)
 
     def status(self) -> dict[str, object]:
         return {

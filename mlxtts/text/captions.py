@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from textwrap import wrap
 
 from mlxtts.errors import UsageError
 
-LINE = 42  # letters, and two lines: what is usual
-LENGTH = 2 * LINE
+LINE, LINES = 42, 2  # letters in a line, and lines: what is usual
 SUFFIXES = (".srt", ".vtt")
 STOPS = (".", "!", "?", "…", "。", "！", "？")
 
@@ -31,7 +31,7 @@ def cues(
     timed = list(words) or [*_guessed(text, start, stop)]
     group: list[tuple[str, float, float]] = []
     for word in timed:
-        if group and len(" ".join(w for w, *_ in [*group, word])) > LENGTH:
+        if group and len(wrap(" ".join(w for w, *_ in [*group, word]), LINE)) > LINES:
             cut = _break(group)
             yield _cue(group[:cut])
             group = group[cut:]
@@ -62,26 +62,29 @@ def _guessed(text: str, start: float, stop: float) -> Iterator[tuple[str, float,
         at = end
 
 
-def kind(path: str) -> str:
-    """`srt` or `vtt`, by the name of a file. Raises UsageError."""
-    for suffix in SUFFIXES:
-        if path.lower().endswith(suffix):
-            return suffix[1:]
-    raise UsageError(f"--captions {path}: must end in {' or '.join(SUFFIXES)}")
+class Track:
+    """A file of captions, piece by piece, of the kind that its name says. Raises UsageError."""
+
+    def __init__(self, path: str) -> None:
+        self._kind = next((s for s in SUFFIXES if path.lower().endswith(s)), "")
+        if not self._kind:
+            raise UsageError(f"--captions {path}: must end in {' or '.join(SUFFIXES)}")
+        self._count = 0
+
+    @property
+    def head(self) -> str:
+        return "WEBVTT\n\n" if self._kind == ".vtt" else ""
+
+    def entry(self, cue: Cue) -> str:
+        self._count += 1
+        text, point = cue.text, ","
+        if self._kind == ".vtt":
+            text, point = escape(cue.text, quote=False), "."
+        times = " --> ".join(_clock(t).replace(".", point) for t in (cue.start, cue.stop))
+        return f"{self._count}\n{times}\n{text}\n\n"
 
 
-def written(cues: Iterable[Cue], kind: str) -> Iterator[str]:
-    """A file of captions, piece by piece."""
-    if kind == "vtt":
-        yield "WEBVTT\n"
-    for number, cue in enumerate(cues, start=1):
-        first, last = (_time(t, "," if kind == "srt" else ".") for t in (cue.start, cue.stop))
-        text = cue.text
-        if kind == "vtt":
-            text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        yield f"{'' if number == 1 and kind == 'srt' else chr(10)}{number}\n{first} --> {last}\n{text}\n"
-
-
-def _time(seconds: float, point: str) -> str:
-    total = round(seconds * 1000)
-    return f"{total // 3_600_000:02}:{total // 60_000 % 60:02}:{total // 1000 % 60:02}{point}{total % 1000:03}"
+def _clock(seconds: float) -> str:
+    total = round(1000 * seconds)
+    hours, minutes = total // 3_600_000, total // 60_000 % 60
+    return f"{hours:02}:{minutes:02}:{total // 1000 % 60:02}.{total % 1000:03}"

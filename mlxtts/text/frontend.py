@@ -16,10 +16,14 @@ TAG = re.compile(r"<([a-z]+)>")
 
 @dataclass(frozen=True)
 class Segment:
-    """What is spoken in one go. `pause`: seconds of silence before it, 0 for what is usual."""
+    """What is spoken in one go. `pause`: seconds of silence before it, 0 for what is usual.
+    `phonemes`: how it sounds, for a model that speaks these, and `words` what is written for each
+    group of them; see wire.tokens.Codes."""
 
     text: str
     pause: float = 0.0
+    phonemes: str = ""
+    words: tuple[str, ...] = ()
 
 
 class Frontend:

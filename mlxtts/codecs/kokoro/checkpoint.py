@@ -78,6 +78,11 @@ def _convolutions(weights: Weights, shapes: Shapes) -> Weights:
             made[f"{snake[1]}.snake{snake[2]}.{snake[3]}.alpha"] = tensor.reshape(-1)
         elif tensor.ndim != 3:
             made[name] = tensor
+        elif UPS.fullmatch(name):  # (in, out, taps)
+            out = weights.get(name.replace(".weight", ".bias"), mx.zeros(0)).size
+            if tensor.shape[1] == out:
+                tensor = tensor.transpose(0, 2, 1)
+            made[name] = tensor.reshape(len(tensor), -1)
         else:
             turned = [_product(name, x) for x in (tensor, tensor.transpose(0, 2, 1))]
             made[name] = turned[turned[0].shape != shapes.get(name) == turned[1].shape]
@@ -86,8 +91,6 @@ def _convolutions(weights: Weights, shapes: Shapes) -> Weights:
 
 def _product(name: str, tensor: mx.array) -> mx.array:
     """A convolution in PyTorch's order of axes as nn.conv wants it."""
-    if UPS.fullmatch(name):  # (in, out, taps)
-        return tensor.transpose(0, 2, 1).reshape(len(tensor), -1)
     if DOUBLE.fullmatch(name):  # (channels, 1, taps)
         return tensor[:, 0].T
     return tensor.transpose(2, 1, 0)

@@ -44,7 +44,8 @@ class Generator:
 
 @dataclass(frozen=True)
 class Config:
-    """vocab: the number of each phoneme, which is one symbol.
+    """decoder_dim is mlxtts's own, with the published model's value as default.
+    vocab: the number of each phoneme, which is one symbol.
     dilations: istftnet's resblock_dilation_sizes.
     """
 
@@ -59,6 +60,7 @@ class Config:
     dilations: tuple[tuple[int, ...], ...]
     vocab: dict
     quantization: Quantization
+    decoder_dim: int = 1024
     model_type: str = "kokoro"
 
     @classmethod

@@ -13,7 +13,6 @@ from mlxtts.nn import Module, mx
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stft import STFT
 
-WIDTH = 1024
 RESIDUAL = 64
 OUTER_TAPS = 7
 SOURCE_TAPS, SOURCE_DILATIONS = (7, 11), (1, 3, 5)
@@ -81,16 +80,15 @@ class Generator(Module):
 class Decoder(Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        width, style = config.hidden_dim, config.style_dim
-        self._hop = config.hop
-        self.encode = StyledBlock(width + 2, WIDTH, style)
-        joined = WIDTH + RESIDUAL + 2
+        text, width, style = config.hidden_dim, config.decoder_dim, config.style_dim
+        self.encode = StyledBlock(text + 2, width, style)
+        joined = width + RESIDUAL + 2
         last = config.istftnet.upsample_initial_channel
-        self.decode: list[Any] = [StyledBlock(joined, WIDTH, style) for _ in range(3)]
+        self.decode: list[Any] = [StyledBlock(joined, width, style) for _ in range(3)]
         self.decode.append(StyledBlock(joined, last, style, double=True))
         self.F0_conv = StridedConv(1, 1, 3, stride=2, side=1)
         self.N_conv = StridedConv(1, 1, 3, stride=2, side=1)
-        self.asr_res: list[Any] = [Conv(width, RESIDUAL, 1)]
+        self.asr_res: list[Any] = [Conv(text, RESIDUAL, 1)]
         self.generator = Generator(config)
 
     def __call__(

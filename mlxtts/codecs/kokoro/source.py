@@ -20,19 +20,24 @@ def cycles(pitch: mx.array, hop: int, rows: Ragged) -> mx.array:
     (B, T) Hz to (B, T * hop, HARMONICS).
 
     A value of the pitch holds for `hop` samples and its phase for the middle of them; between two
-    middles, the phase is interpolated. Whole cycles are taken away before values grow so large
-    that float32 cannot tell phases apart.
+    middles, the phase is interpolated.
     """
     harmonics = pitch[..., None] * mx.arange(1, HARMONICS + 1)
     turns = harmonics / SAMPLE_RATE
     steps = rows.clear(hop * (turns - mx.floor(turns)))
-    middles = mx.cumsum(steps - mx.floor(steps), axis=1)
-    middles = (middles - mx.floor(middles))[:, :, None]
+    middles = _sums(steps - mx.floor(steps))[:, :, None]
     steps = mx.concatenate([steps[:, 1:], mx.zeros_like(steps[:, :1])], axis=1)[:, :, None]
     way = ((mx.arange(hop) + 0.5) / hop)[:, None]
     between = (middles + way * steps).reshape(len(pitch), -1, HARMONICS)
     before = mx.repeat(middles[:, 0], hop // 2, axis=1)
     return mx.concatenate([before, between[:, : -(hop - hop // 2)]], axis=1)
+
+
+def _sums(cycles: mx.array) -> mx.array:
+    """Of all so far on axis 1, less whole ones: in integers, which turn over by themselves, since
+    in float32 the phase is lost in the course of some seconds."""
+    whole = (cycles * 2.0**32).astype(mx.uint32)
+    return (mx.cumsum(whole, axis=1) >> 8).astype(mx.float32) * 2.0**-24
 
 
 class Source(Module):

@@ -7,6 +7,12 @@ from mlxtts.models.orpheus.model import Model, load
 MODEL_TYPES = ("llama",)
 read_config = Config.read
 
+
+def recognises(raw: dict[str, object]) -> bool:
+    """Its configurations all say their type."""
+    return False
+
+
 __all__ = [
     "MODEL_TYPES",
     "Config",
@@ -16,4 +22,5 @@ __all__ = [
     "matrices",
     "needed",
     "read_config",
+    "recognises",
 ]

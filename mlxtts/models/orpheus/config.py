@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlxtts.errors import ModelError
+from mlxtts.models import Plain
 from mlxtts.nn.loading import configure, read_json
 from mlxtts.nn.quantization import Quantization
 from mlxtts.nn.rope import Llama3Scaling
@@ -36,7 +37,7 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Plain):
     hidden_size: int
     intermediate_size: int
     num_hidden_layers: int

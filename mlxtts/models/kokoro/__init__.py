@@ -1,0 +1,18 @@
+"""Kokoro (hexgrad, 2025): text to phonemes. Its network is the codec that turns these into sound,
+in mlxtts.codecs.kokoro."""
+
+from typing import Any
+
+from mlxtts.models.kokoro.config import Config
+from mlxtts.models.kokoro.model import Model, load
+
+MODEL_TYPES = ("kokoro", "istftnet")
+read_config = Config.read
+
+
+def recognises(raw: dict[str, Any]) -> bool:
+    """The published configuration does not say what it is."""
+    return {"istftnet", "plbert", "vocab"} <= raw.keys()
+
+
+__all__ = ["MODEL_TYPES", "Config", "Model", "load", "read_config", "recognises"]

@@ -1,0 +1,75 @@
+"""A segment's phonemes as its only frame: what is to be said has been found out by then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlxtts.errors import UsageError
+from mlxtts.models import Frame
+from mlxtts.models.kokoro.config import Config
+from mlxtts.nn import mx
+from mlxtts.nn.sampling import Sampling
+from mlxtts.text.frontend import Segment
+
+
+def load(folder: Path, config: Config) -> Model:
+    """There is nothing to load."""
+    return Model(config)
+
+
+class Prompt:
+    """Implements models.Prompt."""
+
+    left = 0
+
+    def __init__(self, segment: Segment) -> None:
+        self.frames = [Frame(segment.phonemes, segment.words)]
+
+
+class Frames:
+    """Implements models.Frames."""
+
+    def __init__(self, frames: list[Frame | None]) -> None:
+        self._frames = frames
+
+    def read(self) -> list[Frame | None]:
+        return self._frames
+
+
+class Batch:
+    """Implements models.Batch."""
+
+    def __init__(self) -> None:
+        self._rows: list[Prompt] = []
+
+    def read(self, prompt: Prompt, tokens: int) -> None:
+        """All of it is known."""
+
+    def join(self, prompt: Prompt) -> None:
+        self._rows.append(prompt)
+
+    def leave(self, row: int) -> None:
+        self._rows[row] = self._rows[-1]
+        del self._rows[-1]
+
+    def frame(self) -> Frames:
+        return Frames([row.frames.pop() if row.frames else None for row in self._rows])
+
+
+class Model:
+    """Implements models.Model."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+        return Prompt(segment)
+
+    def batch(self) -> Batch:
+        return Batch()
+
+    def expectations(
+        self, text: str, voice: str, frames: Sequence[Sequence[int]]
+    ) -> list[mx.array]:
+        raise UsageError("Kokoro draws no codes, and so expects none")
