@@ -18,7 +18,7 @@ from mlxtts.text.lexicon import Lexicon
 from mlxtts.text.phonemes.source import Mark, Part, Source, Token, parts
 from mlxtts.text.phonemes.word import LIMIT, Word, split, string, unspoken
 
-__all__ = ["G2P", "LANGUAGES", "LIMIT", "Word", "load", "split", "string", "unspoken"]
+__all__ = ["G2P", "LANGUAGES", "LIMIT", "Word", "letter_of", "load", "split", "string", "unspoken"]
 
 LANGUAGES: dict[str, tuple[str, tuple[str, ...], str, str, dict[str, Any]]] = {
     "a": ("American English", ("en-us", "en"), "en", "english.English", {"british": False}),
@@ -73,13 +73,14 @@ def load(language: str, lexicon: Lexicon | None = None) -> G2P:
     module, kind = reader.split(".")
     try:
         read = getattr(importlib.import_module(f"mlxtts.text.phonemes.{module}"), kind)
-    except ImportError as error:
+        return G2P(read(**options), lexicon or Lexicon())
+    except (ImportError, OSError, RuntimeError) as error:  # the last two: of espeak-ng's library
         reason = f"{name} is not installed: pip install 'mlxtts[{extra}]' ({error})"
         raise UsageError(reason) from None
-    return G2P(read(**options), lexicon or Lexicon())
 
 
 def letter_of(language: str) -> str:
+    """The letter of a language by any of its names. Raises UsageError."""
     wanted = language.lower().replace("_", "-")
     for letter, (_, names, *_) in LANGUAGES.items():
         if wanted == letter or wanted in names:

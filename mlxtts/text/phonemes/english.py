@@ -1,35 +1,53 @@
 """English as misaki says it, American or British.
 
-misaki looks words up by their part of speech, which it takes from spaCy's model en_core_web_sm. Where
-that is not installed, spaCy's rules find the tokens and `tagger` their tags. A word that misaki does
-not know is espeak-ng's to say, or is spelled where that is not installed.
+misaki looks words up by their part of speech, which it takes from spaCy's model en_core_web_sm.
+Where that is not installed, spaCy's rules find the tokens and `tagger` their tags. A word that
+misaki does not know is espeak-ng's to say, or is spelled where that is not installed.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import spacy
 from misaki import en
 
 from mlxtts.text import english
-from mlxtts.text.phonemes import tagger
+from mlxtts.text.phonemes import tagger, tagger_cases
 from mlxtts.text.phonemes.source import Mark, Part, Token
 
 MODEL = "en_core_web_sm"
 THEIRS = {"_loud", "_ordinal", "_year", "_number", "_dotted_initials", "_initials", "_aside"}
 THEIRS |= {"_silent", "_doubled_comma"}
-RULES = [(pattern, rule) for pattern, rule in english.RULES if rule.__name__ not in THEIRS]
-"""What misaki cannot read of itself, or loses: times, dates, units, addresses, most signs."""
-LOUD = next(pattern for pattern, rule in english.RULES if rule.__name__ == "_loud")
+PRICE = re.compile(rf"({english.NUMBER})\s?([€£¥₹])(?!\d)")
 QUANTITY = re.compile(r"(?<![\d.,])(?:[3-9]\d{3}|2[1-9]\d\d)(?![\d,]|\.\d)")
 """Four figures that are no year, which misaki would read as one."""
+DASH = re.compile(r"--+")
+LOUD = next(pattern for pattern, rule in english.RULES if rule.__name__ == "_loud")
 INITIALS = re.compile(r"\b[a-z](?: [a-z])+\b")
 POSSESSIVES = ("'s", "’s")
+
+
+def _words(match: re.Match[str], rule: Callable[[re.Match[str]], str]) -> str:
+    """What a rule makes of a match, in words; letters that are spelled as initials."""
+    said = english.spoken(rule(match)).replace("et cetera", "etc")
+    return INITIALS.sub(lambda found: found[0].upper().replace(" ", ".") + ".", said)
+
+
+SAY: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
+    (DASH, lambda match: "—"),
+    (PRICE, partial(_words, rule=lambda match: match[2] + match[1])),
+    *((pattern, partial(_words, rule=rule)) for pattern, rule in english.RULES
+      if rule.__name__ not in THEIRS),
+    (QUANTITY, partial(_words, rule=lambda match: match[0])),
+]  # fmt: skip
+"""What misaki cannot read of itself, or loses: times, dates, units, addresses, most signs."""
 
 
 @dataclass
@@ -54,8 +72,8 @@ class English:
     def rewrite(self, text: str) -> list[Part]:
         """`text` in parts, with words for what misaki cannot read."""
         parts = [Part(text, text)]
-        for pattern, rule in [*RULES, (QUANTITY, lambda match: match[0])]:
-            parts = [new for part in parts for new in _rewritten(part, pattern, rule)]
+        for pattern, say in SAY:
+            parts = [new for part in parts for new in _rewritten(part, pattern, say)]
         return parts
 
     def tokens(self, said: str, marks: Sequence[Mark]) -> list[Token]:
@@ -71,15 +89,16 @@ class English:
         return tokens
 
 
-def _rewritten(part: Part, pattern: re.Pattern[str], rule: Any) -> Iterator[Part]:
+def _rewritten(
+    part: Part, pattern: re.Pattern[str], say: Callable[[re.Match[str]], str]
+) -> Iterator[Part]:
     if not part.plain:
         yield part
         return
     at = 0
     for match in pattern.finditer(part.said):
-        said = english.spoken(rule(match))
+        said = say(match)
         if said and said != match[0].strip():
-            said = INITIALS.sub(lambda found: found[0].upper().replace(" ", ".") + ".", said)
             yield from _plain(part.said[at : match.start()])
             yield Part(match[0], said)
             at = match.end()
@@ -124,7 +143,7 @@ class G2P(en.G2P):
         for token in self.nlp(text):
             edges = {edge - token.idx for mark in marks for edge in (mark.start, mark.end)}
             cuts = [0, *sorted(edge for edge in edges if 0 < edge < len(token)), len(token)]
-            for begin, end in zip(cuts, cuts[1:], strict=False):
+            for begin, end in pairwise(cuts):
                 start = token.idx + begin
                 mark = next((m for m in marks if m.start <= start < m.end), None)
                 space = token.whitespace_ if end == len(token) else ""
@@ -147,7 +166,7 @@ class G2P(en.G2P):
         for at, piece in enumerate(pieces):
             joined = piece.text == "-" and at and not pieces[at - 1].space and not piece.space
             piece.tag = "HYPH" if joined else found[at]
-            piece.respelled = tagger.respelling(words, found, at)
+            piece.respelled = tagger_cases.respelling(words, found, at)
 
     def _token(self, piece: Piece) -> Any:
         extra = en.MToken.Underscore(is_head=True, num_flags="", prespace=False)
@@ -179,7 +198,7 @@ class Fallback:
             from mlxtts.text.phonemes.espeak import Unknown
 
             self._espeak: Unknown | None = Unknown(british)
-        except ImportError:
+        except (ImportError, OSError, RuntimeError):
             self._espeak = None
 
     def __call__(self, token: Any) -> tuple[str | None, int]:

@@ -98,13 +98,14 @@ class Espeak:
         counts = [1] * len(written)
         if len(written) != len(sounding):
             counts = [len(self._say(said[start:end]).split()) for _, start, end in written]
-        if sum(counts) != len(sounding) or 0 in counts:
+        if sum(counts) != len(sounding):
             written = [("", written[0][1], written[-1][2])]
             counts = [len(sounding)]
         at = 0
         for item, count in zip(written, counts, strict=True):
             group = sounding[at : at + count]
-            yield _token(item, ("", group[0][1], group[-1][2]), sound)
+            where = (group[0][1], group[-1][2]) if group else (len(sound), len(sound))
+            yield _token(item, ("", *where), sound)
             at += count
 
     def _say(self, said: str) -> str:

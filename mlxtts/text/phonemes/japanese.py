@@ -13,11 +13,13 @@ from misaki import cutlet
 from mlxtts.text.phonemes.latin import Latin
 from mlxtts.text.phonemes.source import Mark, Part, Token, between, changed
 
+WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) in "％＆．，"}  # noqa: RUF001
 MARKS = ';:,.!?—…"“”'
+STOP = "\u0294"  # before a long consonant, to which it belongs
 CLOSED = '!",.:;?—…”'
 COUNTED = 9  # the most figures that misaki's counting knows
 FIGURE = re.compile(r"\d+")
-SIGNS = {"%": "パーセント", "％": "パーセント", "&": "アンド", "＆": "アンド", "℃": "ど"}
+SIGNS = {"%": "パーセント", "&": "アンド", "℃": "ど"}
 
 
 class Japanese:
@@ -29,14 +31,15 @@ class Japanese:
 
     def rewrite(self, text: str) -> list[Part]:
         """`text` in parts, with figures in kana and each sign in its usual form."""
-        said = re.sub(r"(?<=\d),(?=\d{3})", "", text)
-        said = re.sub(r"(?<=\d)[.．](?=\d)", "点", said)
-        said = re.sub("[%％&＆℃]", lambda sign: SIGNS[sign[0]], said)
+        said = text.translate(WIDE)
+        said = re.sub(r"(?<=\d),(?=\d{3})", "", said)
+        said = re.sub(r"(?<=\d)[.](?=\d)", "点", said)
+        said = re.sub("[%&℃]", lambda sign: SIGNS[sign[0]], said)
         said = FIGURE.sub(lambda figures: _countable(figures[0]), said)
         return changed(text, self._cutlet._normalize_text(said))
 
     def tokens(self, said: str, marks: Sequence[Mark]) -> list[Token]:
-        return between(said, marks, self._stretch)
+        return between(said, marks, self._stretch, apart=True)
 
     def _stretch(self, said: str) -> list[Token]:
         found: list[Token] = []
@@ -45,7 +48,7 @@ class Japanese:
             start = max(said.find(surface, at), at)
             at = start + len(surface)
             if re.search("[A-Za-z]", surface):
-                found += self._latin.tokens(surface, start)
+                found += self._latin.tokens(surface, start, space)
             else:
                 found.append(Token(start, at, sound, space))
         return found
@@ -53,7 +56,7 @@ class Japanese:
 
 def _countable(figures: str) -> str:
     """Longer numbers, and those with zeros before them, are read figure by figure."""
-    code = len(figures) > COUNTED or (len(figures) > 1 and figures[0] in "0０")
+    code = len(figures) > COUNTED or (len(figures) > 1 and figures[0] in "0\uff10")
     return " ".join(figures) if code else figures
 
 
@@ -68,8 +71,8 @@ class Cutlet(cutlet.Cutlet):
         sounds = [_symbols(token.surface) for token in tokens]
         spaces = [token.space for token in tokens]
         for at, (sound, after) in enumerate(zip(sounds, [*sounds[1:], ""], strict=True)):
-            hard = after.startswith("ʔ") and sound[-1:] not in [*CLOSED]
-            if hard or (sound.endswith("ʔ") and after[:1] not in [*'"“']):
+            hard = after.startswith(STOP) and sound[-1:] not in [*CLOSED]
+            if hard or (sound.endswith(STOP) and after[:1] not in [*'"“']):
                 spaces[at] = False
         return [*zip(self._surfaces, sounds, spaces, strict=True)]
 

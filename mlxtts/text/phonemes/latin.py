@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
 from mlxtts.text.phonemes.source import Token
 
 
 class Latin:
     """Says them in American English; where that is not installed they have no sound."""
 
-    def __init__(self) -> None:
+    def tokens(self, text: str, start: int, space: bool) -> list[Token]:
+        """The words of `text`, which begins at `start`; whether a space follows them."""
+        if self._english is None:
+            return [Token(start, start + len(text), "", space)]
+        *found, last = self._english.tokens(text, [])
+        found.append(replace(last, space=space))
+        return [replace(one, start=start + one.start, end=start + one.end) for one in found]
+
+    @cached_property
+    def _english(self) -> Any:
+        """Loaded when there is something to say."""
         try:
             from mlxtts.text.phonemes.english import English
-
-            self._english: English | None = English(british=False)
         except ImportError:
-            self._english = None
-
-    def tokens(self, text: str, start: int) -> list[Token]:
-        """The words of `text`, which begins at `start`."""
-        if self._english is None:
-            return [Token(start, start + len(text), "", True)]
-        found = self._english.tokens(text, [])
-        return [Token(start + t.start, start + t.end, t.phonemes, t.space) for t in found]
+            return None
+        return English(british=False)

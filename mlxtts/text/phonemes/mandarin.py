@@ -31,7 +31,7 @@ class Mandarin:
         return [new for part in figures for new in (_mapped(part) if part.plain else [part])]
 
     def tokens(self, said: str, marks: Sequence[Mark]) -> list[Token]:
-        return between(said, marks, lambda text: [*self._stretch(text)])
+        return between(said, marks, lambda text: [*self._stretch(text)], apart=True)
 
     def _stretch(self, said: str) -> Iterator[Token]:
         for match in RUN.finditer(said):
@@ -40,7 +40,7 @@ class Mandarin:
             if match["han"]:
                 yield from _words(match[0], start, after)
             elif match["latin"]:
-                yield from self._latin.tokens(match[0], start)
+                yield from self._latin.tokens(match[0], start, after not in MARKS)
             else:
                 yield Token(start, end, match[0] if match[0] in MARKS else "", after.isspace())
 

@@ -17,7 +17,6 @@ from mlxtts.text.lexicon import UNSPACED, Lexicon
 from mlxtts.text.markup import WORD
 from mlxtts.text.phonemes.word import Word
 
-
 JOINED = re.compile(rf"[^\W{UNSPACED}]{{2}}")
 """Two letters that would be read as being of one word."""
 
@@ -57,20 +56,28 @@ class Token:
     space: bool
 
 
-def between(said: str, marks: Sequence[Mark], read: Callable[[str], list[Token]]) -> list[Token]:
-    """The tokens of a text of which `read` is to read what has no sound given."""
+def between(
+    said: str, marks: Sequence[Mark], read: Callable[[str], list[Token]], *, apart: bool = False
+) -> list[Token]:
+    """The tokens of a text of which `read` is to read what has no sound given. `apart`: words are
+    written without spaces, and sounds are not."""
     found: list[Token] = []
     at = 0
     given = [mark for mark in marks if mark.phonemes is not None]
     for mark in [*given, Mark(len(said), len(said), "", None)]:
         for token in read(said[at : mark.start]) if said[at : mark.start].strip() else ():
             found.append(replace(token, start=at + token.start, end=at + token.end))
-        if found and said[found[-1].end : mark.start].isspace():
+        if found and _space(said, found[-1].end, apart and bool(mark.phonemes)):
             found[-1] = replace(found[-1], space=True)
         at = mark.end
         if mark.phonemes:
-            found.append(Token(mark.start, at, mark.phonemes, said[at : at + 1].isspace()))
+            found.append(Token(mark.start, at, mark.phonemes, _space(said, at, apart)))
     return found
+
+
+def _space(said: str, at: int, apart: bool) -> bool:
+    """Whether there is a space at a place, or would be one."""
+    return said[at : at + 1].isspace() or (apart and said[max(at - 1, 0) : at + 1].isalnum())
 
 
 def changed(written: str, said: str) -> list[Part]:
@@ -142,7 +149,9 @@ class Source:
                 groups[-1][1].append(token)
             else:
                 groups.append((place or 0, [token]))
-        groups[:1] = [(0, group) for _, group in groups[:1]]
+        if not groups:
+            return _tidy([Word(self.written, "")])
+        groups[0] = 0, groups[0][1]
         ends = [place for place, _ in groups[1:]] + [len(self.written)]
         found = [
             Word(self.written[place:end], _joined(group), group[-1].space)
@@ -189,7 +198,7 @@ def _tidy(words: Sequence[Word]) -> list[Word]:
 
 def _matters(text: str) -> bool:
     """Whether somebody would miss it."""
-    return any(unicodedata.category(char)[0] in "LNS" for char in text)
+    return any(unicodedata.category(char)[0] in "LNS" and char not in "`^|~" for char in text)
 
 
 def _respaced(words: Sequence[Word]) -> list[Word]:

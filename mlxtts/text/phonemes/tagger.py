@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from mlxtts.text.phonemes import tagger_tables as tables
+from mlxtts.text.phonemes.tagger_cases import CASES
 
 PUNCTUATION = {
     **dict.fromkeys(".?!", "."), **dict.fromkeys(("...", "…", ";", ":", "--", "—", "–", "-"), ":"),
@@ -32,23 +33,13 @@ Ambiguous = Callable[[str], bool]
 def tags(words: Sequence[str], ambiguous: Ambiguous) -> list[str]:
     """The Penn tag of each word of a text. `ambiguous`: whether the sound of a word depends on it,
     so that its form must not decide."""
-    sentence = _Sentence(words, ambiguous)
+    sentence = Sentence(words, ambiguous)
     for at in range(len(words)):
         sentence.decide(at)
     return sentence.tags
 
 
-def respelling(words: Sequence[str], tags: Sequence[str], at: int) -> str | None:
-    """How a word is spelled that sounds like what it means here, where its tag does not tell."""
-    if words[at].lower() != "lead" or not tags[at].startswith(("NN", "JJ")):
-        return None
-    low = [word.lower() for word in words]
-    metal = {*low[at + 1 : at + 2]} & tables.LED or {*low} & tables.LED_SIGNS
-    made_of = low[max(at - 2, 0) : at] in (["made", "of"], ["made", "from"], ["exposed", "to"])
-    return "led" if metal or made_of else None
-
-
-class _Sentence:
+class Sentence:
     """Tags are decided from left to right; a tag of `?` is one to be decided."""
 
     def __init__(self, words: Sequence[str], ambiguous: Ambiguous) -> None:
@@ -61,13 +52,15 @@ class _Sentence:
 
     def decide(self, at: int) -> None:
         word = self.low[at]
-        special = _SPECIAL.get(word)
+        special = CASES.get(word)
         if special:
             self.tags[at] = special(self, at)
         elif self.tags[at] == "?":
             self.tags[at] = self._weigh(at)
         elif word == "her" and not self._open(at + 1):
             self.tags[at] = "PRP"
+        elif self.tags[at] == "VB" and self.tag(at - 1) in ("DT", "PRP$", "JJ", "CD"):
+            self.tags[at] = "NN"  # a plan, my hope
 
     def _first(self, at: int) -> str:
         word, low = self.words[at], self.low[at]
@@ -75,6 +68,8 @@ class _Sentence:
             return "``" if self.words[:at].count(word) % 2 == 0 else "''"
         if low in PUNCTUATION or re.fullmatch(r"[.?!]+", low):
             return PUNCTUATION.get(low, ".")
+        if re.fullmatch(r"[*_`^|\\~\"]+", low):
+            return "NFP"
         if re.match(r"[-+]?[\d.,]*\d", low):
             return "CD"
         if self._name(at):
@@ -90,13 +85,15 @@ class _Sentence:
         word, following = self.words[at], self.words[at + 1 : at + 2]
         if not word[:1].isupper() or word == "I":
             return False
-        if word == "A":
-            return not self._begins(at) and not (following and following[0][:1].isalpha())
+        if word == "A":  # the letter, in a row of letters or with nothing to belong to
+            after = following[0] if following else ""
+            letter = len(after) == 1 and after.isupper()
+            return letter or not after[:1].isalpha() or after.lower() in tables.BE
         if len(word) > 1 and word.isupper():
             return self.low[at] not in tables.TAGS or self.low[at] in ("it", "us", "who")
-        return not self._begins(at)
+        return not self.begins(at)
 
-    def _begins(self, at: int) -> bool:
+    def begins(self, at: int) -> bool:
         """Whether a sentence, or what somebody says, begins here."""
         return at == 0 or self.tags[at - 1] in (".", ":", "``", "''", "-LRB-")
 
@@ -113,7 +110,7 @@ class _Sentence:
     def before(self, at: int) -> int:
         """The place before, adverbs apart."""
         at -= 1
-        while at > 0 and self.tags[at] == "RB" and self.low[at] not in ("n't", "not"):
+        while at > 0 and self.tags[at] in ("RB", "NFP") and self.low[at] not in ("n't", "not"):
             at -= 1
         return at
 
@@ -132,8 +129,9 @@ class _Sentence:
         )
         if verb > noun and verb > adjective:
             return self._verb(at)
-        if noun >= adjective:
-            return "NNS" if re.search("[^s]s$", self.low[at]) else "NN"
+        plural = _ends_in_s(self.low[at])
+        if noun >= adjective or plural:
+            return "NNS" if plural else "NN"
         return "JJ"
 
     def _verb(self, at: int) -> str:
@@ -141,17 +139,17 @@ class _Sentence:
         word = self.low[at]
         if self.word(left) in tables.BE or self.word(left) in tables.HAVE:
             return "VBN"
-        if self.tag(left) in ("TO", "MD") or self.asked(at) or self._begins(at):
+        if self.tag(left) in ("TO", "MD") or self.asked(at) or self.begins(at):
             return "VB"
         if word in tables.PASTS:
             return "VBD"
-        return "VBZ" if re.search("[^s]s$", word) else "VBP"
+        return "VBZ" if _ends_in_s(word) else "VBP"
 
     def _left(self, at: int) -> tuple[float, float, float]:
         """What is before it says for a verb, a noun, an adjective."""
         place = self.before(at)
         word, tag = self.word(place), self.tag(place)
-        if self._begins(at) or word == "please":
+        if self.begins(at) or word == "please":
             return self._opening(at)
         for applies, weights in LEFT:
             if applies(self, place, word, tag):
@@ -178,11 +176,12 @@ class _Sentence:
     def _after_noun(self, at: int, place: int) -> tuple[float, float, float]:
         """A verb agrees with its subject, if that is what the noun is."""
         plural = self.tag(place) in ("NNS", "NNPS") or self.word(place) in ("people", "children")
-        agrees = plural != bool(re.search("[^s]s$", self.low[at]))
+        agrees = plural != _ends_in_s(self.low[at])
         if self.low[at] in tables.PASTS:
             agrees = True
         inside = self.tag(place - 1) == "IN" and place == at - 1 and not plural
-        return (2.2 if agrees else 0.5) - inside, 1.5, 0
+        apart = 1.5 * (place < at - 1)  # by an adverb
+        return (2.2 if agrees else 0.5) - inside + apart, 1.5, 0
 
     def _right(self, at: int) -> tuple[float, float, float]:
         """What is after it says for a verb, a noun, an adjective."""
@@ -193,7 +192,12 @@ class _Sentence:
         return 0, 0, 0
 
 
-Applies = Callable[[_Sentence, int, str, str], bool]
+def _ends_in_s(word: str) -> bool:
+    """As plurals do, and verbs of a third person."""
+    return bool(re.search("[^sui]s$", word))
+
+
+Applies = Callable[[Sentence, int, str, str], bool]
 Rules = tuple[tuple[Applies, tuple[float, float, float]], ...]
 
 LEFT: Rules = (
@@ -225,64 +229,6 @@ RIGHT: Rules = (
     (lambda s, at, word, tag: tag == "RP", (2, 0, 0)),
     (lambda s, at, word, tag: tag == "TO", (0.5, 0, 0.5)),
     (lambda s, at, word, tag: tag == "VBD", (0, 1.5, 0)),
-    (lambda s, at, word, tag: tag in ("NN", "NNS", "NNP", "?", "JJ"), (0.8, 0, 2)),
+    (lambda s, at, word, tag: tag in ("NN", "NNS", "?", "JJ"), (0.8, 0, 2)),
     (lambda s, at, word, tag: tag in (".", ",", ":", "CC", "''"), (0, 1, 0.5)),
 )
-
-
-def _read(s: _Sentence, at: int) -> str:
-    """Past and present are spelled alike, and a reading can be good."""
-    left = s.before(at)
-    word, tag = s.word(left), s.tag(left)
-    if word in tables.HAVE or word in tables.BE or word in ("well", "widely"):
-        return "VBN"
-    caused = word in tables.OBJECTS and s.word(left - 1) in tables.CAUSES
-    if tag in ("TO", "MD") or s.asked(at) or caused or s._begins(at) or word in tables.CAUSES:
-        return "VB"
-    if tag in ("DT", "JJ", "PRP$"):
-        return "NN"
-    if tag == "CC" and s.tag(left - 1).startswith("VB"):
-        return s.tag(left - 1) if s.tag(left - 1) in ("VB", "VBD", "VBN") else "VB"
-    if word in ("he", "she", "it") or tag in ("NN", "NNP"):
-        return "VBD"
-    around = {*s.low}
-    if around & tables.PAST_SIGNS or any(tag == "VBD" for tag in s.tags[:at]):
-        return "VBD"
-    plain = s.tag(at + 1) in ("NNS", "?") and s.word(at + 1).endswith("s")
-    return "VB" if around & tables.PRESENT_SIGNS or plain else "VBD"
-
-
-def _used(s: _Sentence, at: int) -> str:
-    """Used to it, used to do it, and used to do it with."""
-    left = s.before(at)
-    if s.word(at + 1) != "to":
-        return "VBN" if s.word(left) in tables.BE or s.word(left) in tables.HAVE else "VBN"
-    if s.word(left) not in tables.BE:
-        return "JJ" if s.word(left) in tables.LINKS else "VBD"
-    thing = s.tag(at + 2) in ("DT", "PRP", "PRP$", "VBG", "NNS", "NNP", "CD", "WP")
-    return "JJ" if thing else "VBN"
-
-
-def _that(s: _Sentence, at: int) -> str:
-    """Pointing or joining."""
-    following = s.tag(at + 1)
-    if following in (".", ",", ":", "MD", "VBZ", "VBD", "CC", "''", "IN"):
-        return "WDT" if s.tag(at - 1).startswith("NN") else "DT"
-    if s.tag(at - 1).startswith("NN") or following in ("DT", "PRP", "PRP$", "NNS", "NNP", "EX"):
-        return "IN"
-    return "DT" if following in ("NN", "?", "JJ") else "IN"
-
-
-def _minute(s: _Sentence, at: int) -> str:
-    return "JJ" if s.word(at + 1) in tables.MINUTE or s.word(at - 1) in ("so", "very") else "NN"
-
-
-def _bass(s: _Sentence, at: int) -> str:
-    """The tag that has the low voice's sound; the fish is the other."""
-    low = s.word(at + 1) in tables.BASS or {*s.low} & tables.BASS_SIGNS
-    return "JJ" if low else "NN"
-
-
-_SPECIAL: dict[str, Callable[[_Sentence, int], str]] = {
-    "read": _read, "used": _used, "that": _that, "minute": _minute, "bass": _bass,
-}  # fmt: skip

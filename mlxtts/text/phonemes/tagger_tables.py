@@ -72,46 +72,12 @@ SUBORDINATORS = _set(
     "if because although though while whereas unless whether since when where why until before "
     "after that as than what how"
 )
-TO_A_THING = set(  # before "to": what follows is a thing
-    [
-        "due",
-        "according",
-        "close",
-        "closer",
-        "next",
-        "prior",
-        "thanks",
-        "contrary",
-        "access",
-        "subject",
-        "devoted",
-        "committed",
-        "addicted",
-        "addition",
-        "response",
-        "reply",
-        "answer",
-        "back",
-        "opposed",
-        "objection",
-        "approach",
-        "introduction",
-        "key",
-        "came",
-        "comes",
-        "come",
-        "leads",
-        "led",
-        "lead",
-        "returned",
-        "returns",
-        "return",
-        "went",
-        "goes",
-        "go",
-        "been",
-    ]
+TO_A_THING = _set(
+    "due according close closer next prior thanks contrary access subject devoted committed "
+    "addicted addition response reply answer back opposed objection approach introduction key came "
+    "comes come leads led lead returned returns return went goes go been"
 )
+"""Before "to": what follows is a thing."""
 FIRM = _set("that there her to a in by no have had get got been be can could will would")
 """Words that sound in two ways, but not by what part of speech they are."""
 PASTS = {"read", "reread", "wound", "dove"}
