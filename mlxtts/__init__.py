@@ -5,6 +5,7 @@
     generate_audio_with_callback    the same by a callback
     generate_audio_async            the same for asyncio
     StreamingAudioProcessor         crossfades between chunks of sound from anywhere
+    KokoroPipeline                  the kokoro package's, for a model that speaks phonemes
     load_model                      a model to keep, see api.speech.Speech
 
 What goes wrong is an exception of mlxtts.errors. Importing mlxtts costs nothing: a name is imported
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
         generate_audio_streaming,
         generate_audio_with_callback,
     )
+    from mlxtts.api.kokoro import KokoroPipeline
     from mlxtts.api.processing import StreamingAudioProcessor
     from mlxtts.api.speech import Chunk, Speech, SpeechWarning, load_model
 
 __all__ = [
     "Chunk",
+    "KokoroPipeline",
     "Metadata",
     "Speech",
     "SpeechWarning",
@@ -46,6 +49,7 @@ _PLACES = {
         "generate_audio_streaming",
         "generate_audio_with_callback",
     ),
+    "mlxtts.api.kokoro": ("KokoroPipeline",),
     "mlxtts.api.processing": ("StreamingAudioProcessor",),
     "mlxtts.api.speech": ("Chunk", "Speech", "SpeechWarning", "load_model"),
 }

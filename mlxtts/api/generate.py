@@ -71,8 +71,8 @@ def generate_audio(
 
     model_path: a folder, a short name, a repository, or what `load_model` gave.
     voice: default: the model's first.
-    speed: 0.5 to 2 times the model's own, at the same pitch.
-    lang_code: must be a language of the model's.
+    speed: 0.5 to 2 times the usual, at the same pitch.
+    lang_code: a language of the model's; default: the voice's.
     file_prefix: the files are PREFIX_000.wav ..., one for each line that says something, or with
         join_audio the one file PREFIX.wav. Folders must be there.
     audio_format: wav, flac, ogg, opus or mp3.
@@ -88,7 +88,8 @@ def generate_audio(
     """
     speech = _speech(model_path, lang_code, ref_audio or ref_text)
     form = files.form_of(None, audio_format)
-    frames = _frames(_speak(speech, text, voice, speed, Options(), width=width, **manner))
+    manner |= {"width": width, "language": lang_code}
+    frames = _frames(_speak(speech, text, voice, speed, Options(), **manner))
     paths = []
     with Player() if play else nullcontext() as player:
         if player:
@@ -117,7 +118,8 @@ def generate_audio_streaming(
 ) -> Generator[Array, None, None]:
     """Speak `text` as arrays, (n,) float32, mono, at the model's rate, as they come.
 
-    streaming_chunk_tokens: codes to decode at once; a multiple of a frame's, 7 with SNAC.
+    streaming_chunk_tokens: codes to decode at once; a multiple of a frame's, 7 with SNAC; without
+        a meaning for a model whose frames are whole sentences.
     ultra_low_latency: the first chunk does not wait for the codec's lookahead, which costs its end
         some accuracy.
     output_chunk_duration_ms: length of the arrays; None: as the codec gives them.
@@ -126,12 +128,12 @@ def generate_audio_streaming(
     """
     speech = _speech(model_path, lang_code)
     options = _options(
-        streaming_chunk_tokens,
+        streaming_chunk_tokens if speech.frame_codes else None,
         ultra_low_latency,
         output_chunk_duration_ms,
         respect_source_boundaries,
     )
-    chunks = _speak(speech, text, voice, speed, options, **manner)
+    chunks = _speak(speech, text, voice, speed, options, language=lang_code, **manner)
     return (chunk.samples for chunk in chunks)
 
 
@@ -152,13 +154,13 @@ def generate_audio_with_callback(
     returns False stops the work. Returns whether all was spoken."""
     speech = _speech(model_path, lang_code)
     options = _options(
-        streaming_chunk_tokens,
+        streaming_chunk_tokens if speech.frame_codes else None,
         ultra_low_latency,
         output_chunk_duration_ms,
         respect_source_boundaries,
     )
     begin = time.perf_counter()
-    for chunk in _speak(speech, text, voice, speed, options, **manner):
+    for chunk in _speak(speech, text, voice, speed, options, language=lang_code, **manner):
         metadata = Metadata(
             chunk.index,
             chunk.sample_rate,
@@ -208,8 +210,9 @@ def _speak(
     given = {name: manner.pop(name) for name in SAMPLING if name in manner}
     tempo = Tempo(speed)
     sampling = speech.sampling(**given)
-    chunks = speech.speak(text, voice, sampling=sampling, options=options, **manner)
-    return chunks if speed == 1 else _at_tempo(chunks, tempo)
+    own = speed if speech.speeds else None
+    chunks = speech.speak(text, voice, sampling=sampling, options=options, speed=own, **manner)
+    return chunks if speed == 1 or speech.speeds else _at_tempo(chunks, tempo)
 
 
 def _at_tempo(chunks: Iterator[Chunk], tempo: Tempo) -> Iterator[Chunk]:
@@ -233,7 +236,9 @@ def _filtered(line: Iterator[Chunk], filter: Tempo) -> Iterator[tuple[Chunk, Sam
         yield last, filter.flush()
 
 
-def _options(tokens: int, early: bool, milliseconds: float | None, boundaries: bool) -> Options:
+def _options(
+    tokens: int | None, early: bool, milliseconds: float | None, boundaries: bool
+) -> Options:
     return Options(
         first=0 if early else None,
         chunk_tokens=tokens,

@@ -20,8 +20,9 @@ from mlxtts.codecs.utterance import Options
 from mlxtts.engine import Request, Speaker, Synthesis
 from mlxtts.engine.order import Order
 from mlxtts.engine.synthesis import Event, Sound
-from mlxtts.errors import TextError, subject
+from mlxtts.errors import TextError, UsageError, subject
 from mlxtts.nn import mx
+from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text import lines
 from mlxtts.wire.tokens import End
@@ -75,6 +76,8 @@ class Speech:
         self.voices = speaker.config.voices
         self.languages = speaker.config.languages
         self.frame_codes = speaker.config.frame_codes
+        self.speeds = speaker.config.speeds
+        """The slowest and the fastest that it speaks of itself, if it can."""
 
     def check(
         self, voice: str | None = None, language: str | None = None, recording: object = None
@@ -97,6 +100,8 @@ class Speech:
         max_tokens: int | None = None,
         options: Options | None = None,
         width: int = 1,
+        language: str | None = None,
+        speed: float | None = None,
     ) -> Iterator[Chunk]:
         """What is spoken of `text`, as it comes.
 
@@ -106,16 +111,38 @@ class Speech:
         max_tokens: limit for each sentence.
         options: how the sound is cut, see codecs.utterance.Options.
         width: so many lines are worked on at a time; they come in their order.
+        language: of the text, by default the voice's.
+        speed: within `speeds`.
 
         Raises TextError for a line without anything to speak, VoiceError, UsageError, all before
         anything is spoken. Warns with SpeechWarning of what is cut short or left out.
         """
         frames = self._speaker.frames(max_tokens)
-        requests = self._requests(text, voice, sampling, seed, frames)
+        requests = self._requests(text, voice, sampling, seed, frames, language, speed)
         synthesis = self._speaker.synthesis(width)
         for request in requests:
             synthesis.add(request, options or Options())
         return self._chunks(synthesis, requests)
+
+    def phrases(
+        self,
+        text: str,
+        voice: str | None = None,
+        *,
+        seed: int = 0,
+        language: str | None = None,
+        speed: float | None = None,
+    ) -> Iterator[tuple[str, str, Array]]:
+        """What is spoken of `text` in one go each: as it is written, its phonemes, and its sound,
+        (n,) float32, without the pauses between. Raises UsageError for a model that does not speak
+        phonemes, and what `speak` raises."""
+        if self._speaker.config.vocabulary is None:
+            raise UsageError(f"{self.name} does not speak phonemes")
+        for request in self._requests(text, voice, None, seed, None, language, speed):
+            stream = self._speaker.codec.stream(key(seed, request.id, "0"), extra=request.extra)
+            for segment in request.segments:
+                samples = stream.push([segment.phonemes])
+                yield segment.text, segment.phonemes, np.array(samples)
 
     def _requests(self, text: str, *manner: Any) -> list[Request]:
         requests = []

@@ -62,9 +62,7 @@ class Codec(Protocol):
         tokens says to the codec, see wire.tokens.Begin; raises UsageError for what it cannot take,
         VoiceError for a voice that it does not have."""
 
-    def push(
-        self, streams: Sequence[Any], frames: Sequence[Sequence[Any]]
-    ) -> list[mx.array]:
+    def push(self, streams: Sequence[Any], frames: Sequence[Sequence[Any]]) -> list[mx.array]:
         """`push` of several streams in one go, each with as many frames as the others. A stream
         shares memory with those that it was last pushed with."""
 

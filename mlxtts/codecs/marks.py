@@ -10,6 +10,7 @@ from typing import Protocol
 from mlxtts.codecs.utterance import Passage
 from mlxtts.text.captions import Track, cues
 
+
 class Out(Protocol):
     def write(self, data: bytes) -> object: ...
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from mlxtts.audio.chunks import WIDTH, Rechunk, Trim
 from mlxtts.codecs import Codec, Stream
@@ -162,7 +161,6 @@ class Utterance:
         self.sent += len(data) // WIDTH
         return self._chunks.push(data) if self._chunks else [data]
 
-
     def _note(self) -> None:
         """Find out where the stream that ends said what. What was trimmed lay before it all."""
         rate, shift = self._codec.rate, self._taken - (self.sent - self._start)
@@ -186,7 +184,8 @@ def _joined(words: Sequence[str], places: Sequence[tuple[float, float]]) -> list
     """A word for each place, but that an empty one goes on with the word before; what is left of
     either counts for the last."""
     joined: list[Word] = []
-    for word, (start, stop) in zip_longest(words[: len(places)], places, fillvalue=""):
+    written = [*words[: len(places)], *[""] * (len(places) - len(words))]
+    for word, (start, stop) in zip(written, places, strict=True):
         if word or not joined:
             joined.append(Word(word, start, stop))
         else:

@@ -70,6 +70,7 @@ def _read(speaker: Speaker, request: Request) -> tuple[list[Passage], list[mx.ar
         if isinstance(record, Codes):
             if record.text is not None:
                 passages.append(Passage(record.text, request.voice, []))
+            assert not isinstance(record.codes, str)  # a model that draws nothing is refused before
             passages[-1].frames.append(record.codes)
     return passages, _expect(speaker, passages)
 

@@ -80,7 +80,7 @@ class Speaker:
 
     def synthesis(self, width: int = 1) -> Synthesis:
         """The same with its codec, which is loaded once, too."""
-        return Synthesis(self.load(width), self._codec)
+        return Synthesis(self.load(width), self.codec)
 
     @cached_property
     def model(self) -> models.Model:
@@ -89,7 +89,8 @@ class Speaker:
         return model
 
     @cached_property
-    def _codec(self) -> codecs.Codec:
+    def codec(self) -> codecs.Codec:
+        """Its codec, loaded once."""
         header = self.header(None, 0)
         return codecs.load(header.codec, hub.locate_codec(header.codec_path, self._access))
 

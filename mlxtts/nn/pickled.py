@@ -20,7 +20,7 @@ import numpy as np
 from mlxtts.errors import ModelError
 from mlxtts.nn import mx
 
-TYPES = {
+TYPES: dict[str, tuple[np.dtype[Any], mx.Dtype | None]] = {
     "FloatStorage": (np.dtype("<f4"), None),
     "DoubleStorage": (np.dtype("<f8"), None),
     "HalfStorage": (np.dtype("<f2"), None),
@@ -99,7 +99,9 @@ def read(path: Path) -> dict[str, mx.array]:
 
 def _stem(archive: zipfile.ZipFile) -> str:
     stems = [name.removesuffix("/data.pkl") for name in archive.namelist()]
-    return next(stem for stem in [*stems, ""] if f"{stem}/data.pkl" in archive.namelist() or not stem)
+    return next(
+        stem for stem in [*stems, ""] if f"{stem}/data.pkl" in archive.namelist() or not stem
+    )
 
 
 def _unpickled(file: Any) -> Any:
@@ -119,7 +121,9 @@ def _tensors(archive: zipfile.ZipFile, stem: str, value: Any, name: str = "") ->
 def _tensor(archive: zipfile.ZipFile, stem: str, stored: Stored) -> mx.array:
     numbers, seen_as = TYPES[stored.storage.type]
     flat = np.frombuffer(archive.read(f"{stem}/data/{stored.storage.name}"), numbers)
-    last = stored.offset + sum((n - 1) * s for n, s in zip(stored.shape, stored.strides, strict=True))
+    last = stored.offset + sum(
+        (n - 1) * s for n, s in zip(stored.shape, stored.strides, strict=True)
+    )
     if math.prod(stored.shape) and last >= len(flat):
         raise ValueError("a tensor is larger than its storage")
     if not math.prod(stored.shape):

@@ -23,7 +23,12 @@ class STFT:
     @cached_property
     def _angles(self) -> np.ndarray:
         """(size, bins)."""
-        return 2 * np.pi * (np.outer(np.arange(self.size), np.arange(self.bins)) % self.size) / self.size
+        return (
+            2
+            * np.pi
+            * (np.outer(np.arange(self.size), np.arange(self.bins)) % self.size)
+            / self.size
+        )
 
     @cached_property
     def _forward(self) -> mx.array:

@@ -41,7 +41,7 @@ def cues(
 
 
 def _break(group: Sequence[tuple[str, float, float]]) -> int:
-    """How many of the words make a cue: up to the last sentence's end in its second half, or all."""
+    """How many words make a cue: up to the last end of a sentence in the second half, or all."""
     half = len(group) // 2
     ends = [n + 1 for n, (word, *_) in enumerate(group) if n >= half and word.endswith(STOPS)]
     return ends[-1] if ends else len(group)

@@ -70,14 +70,15 @@ def _g2p(accent: str, lexicon: Lexicon) -> G2P:
 def groups(words: Sequence[Word]) -> tuple[str, tuple[str, ...]]:
     """The phonemes of words, and what is written for each group of them between spaces: see
     wire.tokens.Codes."""
-    sounds, written = [""], [""]
+    sounds, written, place = [""], [""], 0
     for word in words:
         first, *more = word.phonemes.split(" ")
         sounds[-1] += first
-        written[-1] += word.text
+        written[place] += word.text
         sounds += more
         written += [""] * len(more)
         if word.space:
+            place = len(sounds)
             sounds.append("")
             written.append("")
     return _merged(sounds, written)

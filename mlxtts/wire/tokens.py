@@ -241,7 +241,9 @@ class _Line:
     def frame(self) -> tuple[int, ...] | str:
         codes = self.object["codes"]
         if not isinstance(codes, list | str) or not 1 <= len(codes) <= MAX_CODES:
-            raise self.error(f"codes must be a list of 1 to {MAX_CODES} numbers, or so many symbols")
+            raise self.error(
+                f"codes must be a list of 1 to {MAX_CODES} numbers, or so many symbols"
+            )
         if isinstance(codes, str):
             return str(self.string(self.object, "codes"))
         for code in codes:

@@ -25,7 +25,9 @@ class Codec:
     def refusal(self, codes: Sequence[int]) -> str | None:
         return None if len(codes) == 2 else "not two"
 
-    def stream(self, key: mx.array, lookahead: int | None, first: int | None, extra: Any = None) -> Stream:
+    def stream(
+        self, key: mx.array, lookahead: int | None, first: int | None, extra: Any = None
+    ) -> Stream:
         self.streams.append((key[0].tolist(), lookahead, first))
         return Stream(self)
 

@@ -1,8 +1,8 @@
 """Who is spoken when, without a model."""
 
 from mlxtts.engine.request import Request
-from mlxtts.models import Frame
 from mlxtts.engine.scheduler import Job, Scheduler
+from mlxtts.models import Frame
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
 from mlxtts.wire.tokens import Begin, Codes, End

@@ -1,5 +1,5 @@
-"""The kokoro package's network, with random numbers that are given, and with the phases of its source
-in double precision."""
+"""The kokoro package's network, with random numbers that are given, and the phases of its source in
+double precision."""
 
 from __future__ import annotations
 

@@ -22,8 +22,14 @@ def utterances(draw: st.DrawFn) -> list[Record]:
     name = draw(words)
     extra = draw(st.dictionaries(st.sampled_from(["speed", "x"]), st.integers(0, 3)))
     codes = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=9).map(tuple)
+    codes |= st.text(st.characters(codec="utf-8"), min_size=1, max_size=9)
     frames = draw(
-        st.lists(st.builds(Codes, st.just(name), codes, st.none() | words, pauses), max_size=3)
+        st.lists(
+            st.builds(
+                Codes, st.just(name), codes, st.none() | words, pauses, st.lists(words).map(tuple)
+            ),
+            max_size=3,
+        )
     )
     begin = Begin(name, draw(words), draw(pauses), extra)
     return [begin, *frames, End(name, draw(st.sampled_from(tokens.REASONS)))]
@@ -142,6 +148,10 @@ def test_unknown_keys_are_ignored() -> None:
         (b'{"id":"1","begin":{"pause":-1}}', "pause must be 0 to 60 seconds"),
         (b'{"id":"1","begin":{"pause":NaN}}', "pause must be 0 to 60 seconds"),
         (b'{"id":"1","codes":7}', "codes must be a list of 1 to 4096 numbers"),
+        (b'{"id":"1","codes":""}', "codes must be a list of 1 to 4096 numbers, or so many symbols"),
+        (b'{"id":"1","codes":"\\ud800"}', "codes holds half a surrogate pair"),
+        (b'{"id":"1","codes":"a","words":"a"}', "words must be a list of strings"),
+        (b'{"id":"1","codes":"a","words":[1]}', "words must be a list of strings"),
         (b'{"id":"1","codes":[]}', "codes must be a list of 1 to 4096 numbers"),
         (b'{"id":"1","codes":[-1]}', "-1 is not a code"),
         (b'{"id":"1","codes":[true]}', "true is not a code"),

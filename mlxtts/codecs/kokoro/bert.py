@@ -28,7 +28,8 @@ class Embeddings(Module):
     def __call__(self, ids: mx.array) -> mx.array:
         position = self.position_embeddings.weight[: ids.shape[1]]
         kind = self.token_type_embeddings.weight[0]
-        return self.LayerNorm(self.word_embeddings(ids) + kind + position)
+        y: mx.array = self.LayerNorm(self.word_embeddings(ids) + kind + position)
+        return y
 
 
 class Attention(Module):
@@ -51,7 +52,8 @@ class Attention(Module):
         scale = (width // self._heads) ** -0.5
         y = mx.fast.scaled_dot_product_attention(*parts, scale=scale, mask=mask)
         y = y.transpose(0, 2, 1, 3).reshape(batch, time, width)
-        return self.LayerNorm(x + self.dense(y))
+        normed: mx.array = self.LayerNorm(x + self.dense(y))
+        return normed
 
 
 class Layer(Module):
@@ -65,7 +67,8 @@ class Layer(Module):
 
     def __call__(self, x: mx.array, mask: mx.array | None) -> mx.array:
         x = self.attention(x, mask)
-        return self.full_layer_layer_norm(x + self.ffn_output(gelu(self.ffn(x))))
+        y: mx.array = self.full_layer_layer_norm(x + self.ffn_output(gelu(self.ffn(x))))
+        return y
 
 
 class Group(Module):

@@ -107,8 +107,8 @@ def _lstms(weights: Weights) -> Weights:
     for stem in sorted({stem for stem, _, _ in parts}):
 
         def both(kind: str, stem: str = stem) -> mx.array:
-            pair = [parts.get((stem, kind, backward)) for backward in (False, True)]
-            if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
+            pair = [parts[stem, kind, way] for way in (False, True) if (stem, kind, way) in parts]
+            if len({part.shape for part in pair}) * len(pair) != 2:
                 raise ModelError(f"no tensors {stem}.{kind}_l0 of both directions")
             return mx.stack(pair)
 
@@ -123,17 +123,19 @@ def _styles(weights: Weights) -> Weights:
     (1 + a) (s x + t) + b: the same as without them, but with other a and b."""
     made = dict(weights)
     for name in weights:
-        if (match := NORM.fullmatch(name)) and f"{match[1]}.fc.weight" in weights:
-            stem = match[1]
+        match = NORM.fullmatch(name)
+        stem = match[1] if match else ""
+        if f"{stem}.fc.weight" in weights:
             scale, shift = made.pop(name), made.pop(f"{stem}.norm.bias", mx.zeros(()))
             matrix, bias = weights[f"{stem}.fc.weight"], weights[f"{stem}.fc.bias"]
-            a, b = mx.split(mx.concatenate([matrix, bias[:, None]], axis=1), 2)
+            both = mx.concatenate([matrix, bias[:, None]], axis=1).reshape(2, len(scale), -1)
+            a, b = both[0], both[1]
             one = mx.zeros_like(a)
             one[:, -1] = 1
             scaled = (one + a) * scale[:, None]
             shifted = (one + a) * mx.broadcast_to(shift, scale.shape)[:, None] + b
             both = mx.concatenate([scaled - one, shifted])
-            made[f"{stem}.fc.weight"], made[f"{stem}.fc.bias"] = both[:, :-1], both[:, -1]
+            made |= {f"{stem}.fc.weight": both[:, :-1], f"{stem}.fc.bias": both[:, -1]}
     return made
 
 
@@ -141,7 +143,7 @@ def read(folder: Path, config: Config) -> Network:
     """The network with the weights in a folder: safetensors, or the published .pth. Raises
     ModelError."""
     network = Network(config)
-    shapes = {name: tensor.shape for name, tensor in tree_flatten(network.parameters())}
+    shapes = {name: t.shape for name, t in dict(tree_flatten(network.parameters())).items()}
     path = _file(folder)
     weights = read_torch(path) if path.suffix == ".pth" else read_safetensors(path)
     with subject(str(path)):

@@ -69,9 +69,7 @@ class Codec:
         self.voices.check(shares)
         return Stream(self, key, shares, float(speed))
 
-    def push(
-        self, streams: Sequence[Stream], frames: Sequence[Sequence[str]]
-    ) -> list[mx.array]:
+    def push(self, streams: Sequence[Stream], frames: Sequence[Sequence[str]]) -> list[mx.array]:
         pieces: list[list[mx.array]] = [[] for _ in streams]
         for turn in zip(*frames, strict=True):
             for row, samples in enumerate(self._speak(streams, turn)):
@@ -103,9 +101,7 @@ class Codec:
 class Stream:
     """Implements codecs.Stream."""
 
-    def __init__(
-        self, codec: Codec, key: mx.array, shares: dict[str, float], speed: float
-    ) -> None:
+    def __init__(self, codec: Codec, key: mx.array, shares: dict[str, float], speed: float) -> None:
         self._codec = codec
         self.key, self.shares, self.speed = key, shares, speed
         self.spans: list[Span] = []

@@ -58,7 +58,7 @@ class Config:
     plbert: Bert
     istftnet: Generator
     dilations: tuple[tuple[int, ...], ...]
-    vocab: dict
+    vocab: dict  # type: ignore[type-arg] # of a symbol to its number
     quantization: Quantization
     decoder_dim: int = 1024
     model_type: str = "kokoro"
@@ -118,6 +118,8 @@ def _dilations(value: object, path: Path) -> tuple[tuple[int, ...], ...]:
     """Lists of positive numbers, of one length."""
     if isinstance(value, list) and value and all(isinstance(inner, list) for inner in value):
         flat = [n for inner in value for n in inner]
-        if len({len(inner) for inner in value}) == 1 and all(type(n) is int and n > 0 for n in flat):
+        if len({len(inner) for inner in value}) == 1 and all(
+            type(n) is int and n > 0 for n in flat
+        ):
             return tuple(tuple(inner) for inner in value)
     raise ModelError(f"{path}: resblock_dilation_sizes cannot be {value!r}")

@@ -73,7 +73,7 @@ class Generator(Module):
         """The spectrum of the source, (B, frames, 2 * bins)."""
         signal = self.m_source(pitch, self._hop, noise, rows)
         samples = rows.scaled(self._hop)
-        spectrum = mx.concatenate(self._stft.transform(signal, samples), axis=-1)
+        spectrum = mx.concatenate([*self._stft.transform(signal, samples)], axis=-1)
         return rows.scaled(self._hop // self._stft.hop, more=1).clear(spectrum)
 
 

@@ -85,4 +85,5 @@ def _table(ids: Sequence[Sequence[int]]) -> tuple[Ragged, mx.array]:
 def _places(durations: Sequence[int], frames: int) -> list[int]:
     """Which phoneme each frame belongs to."""
     places = np.repeat(np.arange(len(durations)), durations)
-    return np.pad(places, (0, frames - len(places))).tolist()
+    found: list[int] = np.pad(places, (0, frames - len(places))).tolist()
+    return found

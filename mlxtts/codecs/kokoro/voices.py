@@ -23,7 +23,7 @@ def parse(blend: str) -> dict[str, float]:
     UsageError."""
     shares: dict[str, float] = {}
     for part in blend.replace(",", "+").split("+"):
-        name, colon, number = part.strip().partition(":")
+        name, colon, number = (piece.strip() for piece in part.partition(":"))
         try:
             share = float(number) if colon else 1.0
         except ValueError:
@@ -56,7 +56,7 @@ class Voices:
         for name in ("voices.npz", "voices-v1.0.bin"):
             path = self._folder / name
             if path.is_file():
-                return {voice: path for voice in _archive(path)} | alone
+                return dict.fromkeys(_archive(path), path) | alone
         return alone
 
     def style(self, shares: dict[str, float], length: int) -> mx.array:
