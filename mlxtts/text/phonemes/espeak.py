@@ -24,7 +24,8 @@ ITEM = re.compile(r"""(?P<mark>[;:,.!?¡¿—…"«»“”(){}\[\]])|[^\s;:,.!?
 QUOTES = str.maketrans("«»", "“”")
 SILENT = str.maketrans("", "", "¿¡{}[]")
 """Marks without a symbol."""
-FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")
+FLAG = re.compile(r"\([A-Za-z]{2,3}(?:-[A-Za-z]+)*\)")
+"""Says which language a part of a word is taken for."""
 HAN = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
 
 
@@ -110,7 +111,7 @@ class Espeak:
 
     def _say(self, said: str) -> str:
         sound, _ = self._g2p(said)
-        return FLAG.sub("", sound or "").strip()
+        return (sound or "").strip()
 
 
 Item = tuple[str, int, int]

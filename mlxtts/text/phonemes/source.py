@@ -80,6 +80,11 @@ def _space(said: str, at: int, apart: bool) -> bool:
     return said[at : at + 1].isspace() or (apart and said[max(at - 1, 0) : at + 1].isalnum())
 
 
+def figures(text: str) -> str:
+    """The text with the figures of any script as those that are known everywhere."""
+    return re.sub(r"\d", lambda figure: str(unicodedata.decimal(figure[0])), text)
+
+
 def changed(written: str, said: str) -> list[Part]:
     """What has become of a text, in parts."""
     steps = SequenceMatcher(None, written, said, autojunk=False).get_opcodes()
@@ -174,7 +179,7 @@ def _spaced(parts: Sequence[Part]) -> list[Part]:
 
 
 def _joined(tokens: Sequence[Token]) -> str:
-    return "".join(token.phonemes + " " * token.space for token in tokens).strip()
+    return " ".join("".join(token.phonemes + " " * token.space for token in tokens).split())
 
 
 def _tidy(words: Sequence[Word]) -> list[Word]:

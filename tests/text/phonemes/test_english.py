@@ -79,6 +79,7 @@ def test_american_and_british(american: G2P, british: G2P) -> None:
         ("Zürich", "zˈuɹɪʧ"),
         ("xyzzy", "zˈIzi"),
         ("ω", "OmˈAɡə"),
+        ("नमस्ते", "nəmˈʌstA"),
         # markup
         ("the [Aachen](/ˈɑxən/)'s", "ði ˈɑxənz"),
         ("[record](-1)", "ɹˌɛkəɹd"),
@@ -235,3 +236,25 @@ def _shared() -> G2P:
     if not _CACHE:
         _CACHE.append(load("a"))
     return _CACHE[0]
+
+
+def test_tags_of_spacys_model_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for en_core_web_sm, to which every word is a verb."""
+    import spacy
+
+    def load_model(name: str, enable: list[str]) -> object:
+        assert (name, enable) == ("en_core_web_sm", ["tok2vec", "tagger"])
+        blank = spacy.blank("en")
+
+        def nlp(text: str) -> object:
+            doc = blank(text)
+            for token in doc:
+                token.tag_ = "VB"
+            return doc
+
+        return nlp
+
+    assert string(load("a").words("a record")) == "ɐ ɹˈɛkəɹd"
+    monkeypatch.setattr(spacy.util, "is_package", lambda name: name == "en_core_web_sm")
+    monkeypatch.setattr(spacy, "load", load_model)
+    assert string(load("a").words("a record")) == "ˈA ɹəkˈɔɹd"
