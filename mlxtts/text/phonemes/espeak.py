@@ -22,6 +22,8 @@ LONG = r"(?P<whole>\d{{1,3}}(?:[{0}]\d{{3}})+|\d+)(?:[{1}](?P<rest>\d+))?"
 TIME = re.compile(r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?![\d:])")
 ITEM = re.compile(r"""(?P<mark>[;:,.!?¡¿—…"«»“”(){}\[\]])|[^\s;:,.!?¡¿—…"«»“”(){}\[\]]+""")
 QUOTES = str.maketrans("«»", "“”")
+DECORATION = str.maketrans(dict.fromkeys("*_`^|\\", " "))
+"""Marks that are seen and not heard."""
 SILENT = str.maketrans("", "", "¿¡{}[]")
 """Marks without a symbol."""
 FLAG = re.compile(r"\([A-Za-z]{2,3}(?:-[A-Za-z]+)*\)")
@@ -110,7 +112,7 @@ class Espeak:
             at += count
 
     def _say(self, said: str) -> str:
-        sound, _ = self._g2p(said)
+        sound, _ = self._g2p(said.translate(DECORATION))
         return (sound or "").strip()
 
 

@@ -53,6 +53,12 @@ def test_words_in_brackets_are_no_flags() -> None:
     assert string(load("fr").words("un (le) deux")).count("(") == 1
 
 
+def test_decoration_is_not_heard() -> None:
+    assert load("e").words("*hola* _amigo_ * `uno`") == [
+        *(Word("*hola*", "ˈola", True), Word("_amigo_ *", "amˈiɣo", True), Word("`uno`", "ˈuno")),
+    ]
+
+
 def test_given_sounds() -> None:
     words = load("i").words("Ciao [Kokoro](/kokoro/), [ciao](+1)!")
     assert string(words) == "ʧˈao kokoro, ʧˈao!"
