@@ -119,7 +119,8 @@ def _looked_up(text: str, lexicon: Lexicon) -> Iterator[Part]:
     for start, end, entry in lexicon.find(text):
         word = text[start:end]
         yield Part(text[at:start], text[at:start])
-        yield Part(word, entry.respelling or word if not entry.phonemes else word, entry.phonemes)
+        said = word if entry.phonemes else entry.respelling or word
+        yield Part(word, said, entry.phonemes)
         at = end
     yield Part(text[at:], text[at:])
 
@@ -196,8 +197,9 @@ def _tidy(words: Sequence[Word]) -> list[Word]:
             found[-1] = replace(last, text=last.text + text, space=last.space or word.space)
         else:
             lead = text
-    if lead and found:
-        found[-1] = replace(found[-1], text=found[-1].text + lead)
+    if lead.strip():
+        last = found.pop() if found else Word("", "")
+        found.append(replace(last, text=last.text + lead))
     return _respaced(found)
 
 

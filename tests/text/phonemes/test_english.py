@@ -98,6 +98,7 @@ def test_what_cannot_be_said_is_told(american: G2P) -> None:
     assert unspoken(words) == ["你好", "∆"]
     assert american.words("你好") == [Word("你好", "")]
     assert [word.phonemes for word in american.words(" ... ")] == [".", ".", "."]
+    assert american.words("*") == [Word("*", "")]
     assert american.words("") == []
 
 
