@@ -207,8 +207,8 @@ def _decoder(make: Maker, config: dict[str, Any]) -> None:
 
 
 def calm(tensors: Tensors) -> Tensors:
-    """With the pitch even and without the phases of the source, which turn from half a turn to minus
-    that at the least difference: so that results differ as little as the arithmetic."""
+    """With the pitch even and without the phases of the source, which turn from half a turn to
+    minus that at the least difference: so that results differ as little as the arithmetic."""
     for name in tensors:
         if ".noise_convs." in name and name.endswith(".weight"):
             tensors[name][:, 11:] = 0

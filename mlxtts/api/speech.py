@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from mlxtts.nn import mx
 from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text import lines
+from mlxtts.text.lexicon import Lexicon
 from mlxtts.wire.tokens import End
 
 Array = npt.NDArray[np.float32]
@@ -199,16 +201,24 @@ _thread = Thread()
 
 
 def load_model(
-    model_path: str = "starter", *, revision: str | None = None, offline: bool = False
+    model_path: str = "starter",
+    *,
+    revision: str | None = None,
+    offline: bool = False,
+    lexicon: str | Path | None = None,
 ) -> Speech:
     """The model `model_path`: a folder, a short name (see mlxtts-models) or a repository on Hugging
-    Face, which is downloaded if it is not here. The last one of each thread is kept.
+    Face, which is downloaded if it is not here. The last one of each thread is kept. `lexicon`: a
+    file of words and how they are pronounced, see man mlxtts-text.
 
-    Raises ModelError, and HubError for what cannot be downloaded.
+    Raises ModelError, HubError for what cannot be downloaded, and TextError for a lexicon that
+    cannot be read.
     """
-    wanted = model_path, revision, offline
+    wanted = model_path, revision, offline, lexicon
     if _thread.speech is None or _thread.wanted != wanted:
         _thread.speech = None  # so that two are never in memory at once
-        _thread.speech = Speech(Speaker(model_path, hub.Access(revision, offline)))
+        speaker = Speaker(model_path, hub.Access(revision, offline))
+        speaker.frontend.lexicon = Lexicon.read(lexicon)
+        _thread.speech = Speech(speaker)
         _thread.wanted = wanted
     return _thread.speech

@@ -80,6 +80,10 @@ class Frontend:
                 pause = 0.0
         return tuple(segments), pause
 
+    def leave_out(self, what: str) -> None:
+        """Have `new_tags` tell of something else that the model cannot say."""
+        self._removed.add(what)
+
     def new_tags(self) -> list[str]:
         """What was left out, because the model does not know it, for the first time: tags, and
         pronunciations of words that were said without."""

@@ -41,8 +41,10 @@ class Lexicon:
         self._pattern = re.compile("|".join(map(_pattern, found)) or r"(?!)")
 
     @classmethod
-    def read(cls, path: str | Path) -> Lexicon:
-        """Raises TextError, which names the line, and OSError."""
+    def read(cls, path: str | Path | None) -> Lexicon:
+        """What a file says; None: nothing. Raises TextError, which names the line, and OSError."""
+        if path is None:
+            return cls()
         entries: dict[str, Entry] = {}
         with subject(str(path)):
             for number, line in enumerate(Path(path).read_bytes().split(b"\n"), 1):

@@ -49,7 +49,7 @@ class Phonetic(Frontend):
         from mlxtts.text.phonemes import split, unspoken
 
         words = _g2p(self._accent, self.lexicon).words(segment.text)
-        self._removed |= {word for word in unspoken(words) if word.isalnum()}
+        self._removed |= {*unspoken(words)}
         pause = segment.pause
         for piece in split(words):
             phonemes, written = groups(piece)

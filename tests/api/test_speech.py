@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,3 +139,17 @@ def test_importing_costs_nothing() -> None:
         assert getattr(mlxtts, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         mlxtts.nothing  # noqa: B018
+
+
+def test_a_lexicon(tmp_path: Path) -> None:
+    path = tmp_path / "words.tsv"
+    path.write_text("nginx\tengine x\n")
+    expected = np.concatenate([chunk.samples for chunk in load_model().speak("An engine x.")])
+    speech = load_model(lexicon=path)
+    found = np.concatenate([chunk.samples for chunk in speech.speak("An nginx.")])
+    np.testing.assert_array_equal(found, expected)
+    assert load_model(lexicon=path) is speech
+    assert load_model() is not speech
+    path.write_text("nginx")
+    with pytest.raises(TextError, match="line 1: not a word"):
+        load_model(lexicon=path, offline=True)

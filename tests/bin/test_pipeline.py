@@ -17,7 +17,7 @@ from mlxtts.nn.quantization import Packing
 from mlxtts.wire import pcm0, tokens
 from mlxtts.wire.tokens import Begin, Codes, End, Header
 from tests import checkpoints
-from tests.conftest import Run, environment
+from tests.conftest import STARTER, Run, environment, error_of
 
 TEXT = "Hello world. This is a small voice."
 
@@ -257,3 +257,62 @@ def test_loading_is_quick(run: Run, seconds: float) -> None:
         times.append(float(done.stdout))
         assert time.perf_counter() - started < 60
     assert min(times) < seconds
+
+
+def test_pauses_in_the_text(run: Run) -> None:
+    """They take the place of the usual one between sentences, or add to that of empty lines."""
+    text = "One [pause:2s] two. Three.\n\n<break time='1500ms'/>Four. [pause:9s]\n[pause:1s]\n"
+    done = run("mlxtts-tokens", stdin=text.encode())
+    assert error_of(done) == "mlxtts-tokens: stdin: line 4: nothing to speak in '[pause:1s]'"
+    assert done.returncode == 1
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    usual = json.loads((STARTER / "config.json").read_bytes())["segment_pause"]
+    begins = [record["begin"].get("pause", 0) for record in records if "begin" in record]
+    between = [record["pause"] for record in records if "codes" in record and "pause" in record]
+    assert begins == [0, 2.0]
+    assert between == [2.0, usual]
+
+
+def test_a_pause_is_heard(run: Run) -> None:
+    seconds = []
+    for text in ("One. Two.", "One. [pause:3s] Two."):
+        done = run("mlxtts-tokens --seed 7 | mlxtts-decode", stdin=text.encode())
+        frames = pcm0.Reader().read(iter([done.stdout]))
+        seconds.append(sum(len(frame.payload) / 4 / frame.rate for frame in frames))
+    assert seconds[1] - seconds[0] == pytest.approx(2.8, abs=0.001)  # 0.2 s are there anyway
+
+
+@pytest.mark.parametrize("markup", ["[pause:soon]", "<break time='61s'/>", "<break size='1s'/>"])
+def test_a_bad_pause_spoils_its_line_only(markup: str, run: Run) -> None:
+    done = run("mlxtts-tokens", stdin=f"One {markup} two.\nThree.\n".encode())
+    assert done.returncode == 1
+    assert error_of(done).startswith("mlxtts-tokens: stdin: line 1: ")
+    assert markup in error_of(done)
+    assert done.stdout.count(b'"begin"') == 1
+
+
+def test_a_lexicon(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "words.tsv").write_text("nginx\tengine x\ncat\t/kˈæt/\n")
+    command = "mlxtts-tokens --lexicon words.tsv"
+    found = run(command, stdin=b"The cat's [nginx](/x/) and nginx's")
+    assert error_of(found) == (
+        "mlxtts-tokens: stdin: line 1: (/x/) left out: starter does not know it"
+    )
+    expected = run("mlxtts-tokens", stdin=b"The cat's engine x and engine x's")
+    codes = [
+        [line for line in done.stdout.splitlines() if b'"codes"' in line]
+        for done in (found, expected)
+    ]
+    assert codes[0] == codes[1] != []
+
+
+@pytest.mark.parametrize("command", ["mlxtts-tokens", "mlxtts-say -o a.wav", "mlxtts-ws --port 0"])
+def test_a_bad_lexicon(command: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "words.tsv").write_text("# one\nnginx engine\n")
+    done = run(f"{command} --lexicon words.tsv", stdin=b"One.\n")
+    reason = "line 2: not a word, a tab and how it sounds: 'nginx engine'"
+    assert error_of(done) == f"{command.split()[0]}: words.tsv: {reason}"
+    assert done.returncode == 1
+    done = run(f"{command} --lexicon none.tsv", stdin=b"One.\n")
+    assert error_of(done) == f"{command.split()[0]}: none.tsv: No such file or directory"
+    assert not (tmp_path / "a.wav").exists()

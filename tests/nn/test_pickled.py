@@ -5,7 +5,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ rebuilt.__module__, rebuilt.__qualname__, rebuilt.__name__ = (
 
 
 class Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
-    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
 
     def persistent_id(self, value: Any) -> Any:
         if isinstance(value, Storage):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_all_is_shown_in_its_time(words: list[str]) -> None:
     found = [*cues("", 0, 99, timed)]
     assert " ".join(cue.text for cue in found).split() == words
     assert (found[0].start, found[-1].stop) == (0, timed[-1][2])
-    assert all(a.stop <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.stop <= b.start for a, b in pairwise(found))
     for cue in found:
         lines = cue.text.split("\n")
         assert len(lines) <= LINES
@@ -40,7 +41,7 @@ def test_without_the_times_of_words_letters_last_alike() -> None:
 
 def test_a_cue_ends_with_a_sentence_if_it_can() -> None:
     text = "This is the first of the sentences that are here to be said. And this one follows it."
-    assert [cue.text.replace("\n", " ") for cue in cues(text, 0, 1)][0].endswith("said.")
+    assert next(cues(text, 0, 1)).text.endswith("said.")
 
 
 def test_no_words() -> None:

@@ -38,6 +38,8 @@ def test_tags() -> None:
     assert texts(frontend, "<laugh>") == ("<laugh>",)
     assert texts(frontend, "a <sigh> <gasp>") == ("a",)
     assert frontend.new_tags() == ["<gasp>"]
+    frontend.leave_out("∆")
+    assert frontend.new_tags() == ["∆"]
     assert frontend.new_tags() == []
 
 

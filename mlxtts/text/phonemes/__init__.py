@@ -13,7 +13,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from mlxtts.errors import TextError, UsageError
+from mlxtts.errors import UsageError
 from mlxtts.text.lexicon import Lexicon
 from mlxtts.text.phonemes.source import Mark, Part, Source, Token, parts
 from mlxtts.text.phonemes.word import LIMIT, Word, split, string, unspoken
@@ -52,17 +52,12 @@ class G2P:
 
     def words(self, text: str) -> list[Word]:
         """How a text sounds, in the markup of which pronunciations may stand. Every sign of it is
-        in one of the words; a word that cannot be said has no phonemes. Raises TextError if nothing
-        can be said."""
+        in one of the words; a word that cannot be said has no phonemes."""
         found = []
         for part in parts(text, self._lexicon):
             found += self._language.rewrite(part.said) if part.plain else [part]
         source = Source(found)
-        words = source.words(self._language.tokens(source.said, source.marks))
-        if not any(word.phonemes for word in words):
-            short = text if len(text) <= 40 else text[:37] + "..."
-            raise TextError(f"nothing to speak in {short!r}")
-        return words
+        return source.words(self._language.tokens(source.said, source.marks))
 
 
 def load(language: str, lexicon: Lexicon | None = None) -> G2P:

@@ -22,9 +22,12 @@ LONG = r"(?P<whole>\d{{1,3}}(?:[{0}]\d{{3}})+|\d+)(?:[{1}](?P<rest>\d+))?"
 TIME = re.compile(r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?![\d:])")
 ITEM = re.compile(r"""(?P<mark>[;:,.!?¡¿—…"«»“”(){}\[\]])|[^\s;:,.!?¡¿—…"«»“”(){}\[\]]+""")
 QUOTES = str.maketrans("«»", "“”")
+DECORATION = str.maketrans(dict.fromkeys("*_`^|\\", " "))
+"""Marks that are seen and not heard."""
 SILENT = str.maketrans("", "", "¿¡{}[]")
 """Marks without a symbol."""
-FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")
+FLAG = re.compile(r"\([A-Za-z]{2,3}(?:-[A-Za-z]+)*\)")
+"""Says which language a part of a word is taken for."""
 HAN = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
 
 
@@ -109,8 +112,8 @@ class Espeak:
             at += count
 
     def _say(self, said: str) -> str:
-        sound, _ = self._g2p(said)
-        return FLAG.sub("", sound or "").strip()
+        sound, _ = self._g2p(said.translate(DECORATION))
+        return (sound or "").strip()
 
 
 Item = tuple[str, int, int]

@@ -4,6 +4,7 @@ misaki's Cutlet writes them in the model's symbols."""
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,8 @@ import jaconv
 from misaki import cutlet
 
 from mlxtts.text.phonemes.latin import Latin
-from mlxtts.text.phonemes.source import Mark, Part, Token, between, changed
+from mlxtts.text.phonemes.source import Mark, Part, Token, between, changed, figures
 
-WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) in "％＆．，"}  # noqa: RUF001
 MARKS = ';:,.!?—…"“”'
 STOP = "\u0294"  # before a long consonant, to which it belongs
 CLOSED = '!",.:;?—…”'
@@ -31,11 +31,11 @@ class Japanese:
 
     def rewrite(self, text: str) -> list[Part]:
         """`text` in parts, with figures in kana and each sign in its usual form."""
-        said = text.translate(WIDE)
+        said = figures(unicodedata.normalize("NFKC", text))
         said = re.sub(r"(?<=\d),(?=\d{3})", "", said)
         said = re.sub(r"(?<=\d)[.](?=\d)", "点", said)
         said = re.sub("[%&℃]", lambda sign: SIGNS[sign[0]], said)
-        said = FIGURE.sub(lambda figures: _countable(figures[0]), said)
+        said = FIGURE.sub(lambda number: _countable(number[0]), said)
         return changed(text, self._cutlet._normalize_text(said))
 
     def tokens(self, said: str, marks: Sequence[Mark]) -> list[Token]:
@@ -54,10 +54,10 @@ class Japanese:
         return found
 
 
-def _countable(figures: str) -> str:
+def _countable(number: str) -> str:
     """Longer numbers, and those with zeros before them, are read figure by figure."""
-    code = len(figures) > COUNTED or (len(figures) > 1 and figures[0] in "0\uff10")
-    return " ".join(figures) if code else figures
+    code = len(number) > COUNTED or (len(number) > 1 and number[0] == "0")
+    return " ".join(number) if code else number
 
 
 class Cutlet(cutlet.Cutlet):

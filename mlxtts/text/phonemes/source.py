@@ -80,6 +80,11 @@ def _space(said: str, at: int, apart: bool) -> bool:
     return said[at : at + 1].isspace() or (apart and said[max(at - 1, 0) : at + 1].isalnum())
 
 
+def figures(text: str) -> str:
+    """The text with the figures of any script as those that are known everywhere."""
+    return re.sub(r"\d", lambda figure: str(unicodedata.decimal(figure[0])), text)
+
+
 def changed(written: str, said: str) -> list[Part]:
     """What has become of a text, in parts."""
     steps = SequenceMatcher(None, written, said, autojunk=False).get_opcodes()
@@ -114,7 +119,8 @@ def _looked_up(text: str, lexicon: Lexicon) -> Iterator[Part]:
     for start, end, entry in lexicon.find(text):
         word = text[start:end]
         yield Part(text[at:start], text[at:start])
-        yield Part(word, entry.respelling or word if not entry.phonemes else word, entry.phonemes)
+        said = word if entry.phonemes else entry.respelling or word
+        yield Part(word, said, entry.phonemes)
         at = end
     yield Part(text[at:], text[at:])
 
@@ -174,7 +180,7 @@ def _spaced(parts: Sequence[Part]) -> list[Part]:
 
 
 def _joined(tokens: Sequence[Token]) -> str:
-    return "".join(token.phonemes + " " * token.space for token in tokens).strip()
+    return " ".join("".join(token.phonemes + " " * token.space for token in tokens).split())
 
 
 def _tidy(words: Sequence[Word]) -> list[Word]:
@@ -191,8 +197,9 @@ def _tidy(words: Sequence[Word]) -> list[Word]:
             found[-1] = replace(last, text=last.text + text, space=last.space or word.space)
         else:
             lead = text
-    if lead and found:
-        found[-1] = replace(found[-1], text=found[-1].text + lead)
+    if lead.strip():
+        last = found.pop() if found else Word("", "")
+        found.append(replace(last, text=last.text + lead))
     return _respaced(found)
 
 

@@ -89,7 +89,7 @@ def test_what_is_wrong_with_a_checkpoint(tmp_path: Path, change: Any, reason: st
 def test_no_weights(tmp_path: Path) -> None:
     folder = kokoro.folder(tmp_path / "k")
     (folder / WEIGHTS).unlink()
-    with pytest.raises(ModelError, match="neither safetensors nor a .pth file"):
+    with pytest.raises(ModelError, match=r"neither safetensors nor a \.pth file"):
         load(folder)
 
 

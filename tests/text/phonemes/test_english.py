@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlxtts.errors import TextError
 from mlxtts.text.lexicon import Entry, Lexicon
 from mlxtts.text.phonemes import G2P, Word, load, split, string, unspoken
 from tests.text.phonemes import heteronyms
@@ -79,6 +78,7 @@ def test_american_and_british(american: G2P, british: G2P) -> None:
         ("Zürich", "zˈuɹɪʧ"),
         ("xyzzy", "zˈIzi"),
         ("ω", "OmˈAɡə"),
+        ("नमस्ते", "nəmˈʌstA"),
         # markup
         ("the [Aachen](/ˈɑxən/)'s", "ði ˈɑxənz"),
         ("[record](-1)", "ɹˌɛkəɹd"),
@@ -96,8 +96,10 @@ def test_what_cannot_be_said_is_told(american: G2P) -> None:
         Word("now", "nˈW"),
     ]
     assert unspoken(words) == ["你好", "∆"]
-    with pytest.raises(TextError, match="nothing to speak in '你好'"):
-        american.words("你好")
+    assert american.words("你好") == [Word("你好", "")]
+    assert [word.phonemes for word in american.words(" ... ")] == [".", ".", "."]
+    assert american.words("*") == [Word("*", "")]
+    assert american.words("") == []
 
 
 def test_what_is_read_otherwise_is_one_word(american: G2P) -> None:
@@ -217,10 +219,7 @@ texts = st.lists(
 def test_all_that_is_written_is_in_a_word(pieces: list[str]) -> None:
     g2p = _shared()
     text = "".join(pieces)
-    try:
-        words = g2p.words(text)
-    except TextError:
-        return
+    words = g2p.words(text)
     plain = re.sub(r"\[([^\]]+)\]\((?:/[^/]*/|\+1)\)", r"\1", text)
     assert "".join("".join(word.text for word in words).split()) == "".join(plain.split())
     assert "  " not in string(words)
@@ -235,3 +234,25 @@ def _shared() -> G2P:
     if not _CACHE:
         _CACHE.append(load("a"))
     return _CACHE[0]
+
+
+def test_tags_of_spacys_model_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for en_core_web_sm, to which every word is a verb."""
+    import spacy
+
+    def load_model(name: str, enable: list[str]) -> object:
+        assert (name, enable) == ("en_core_web_sm", ["tok2vec", "tagger"])
+        blank = spacy.blank("en")
+
+        def nlp(text: str) -> object:
+            doc = blank(text)
+            for token in doc:
+                token.tag_ = "VB"
+            return doc
+
+        return nlp
+
+    assert string(load("a").words("a record")) == "ɐ ɹˈɛkəɹd"
+    monkeypatch.setattr(spacy.util, "is_package", lambda name: name == "en_core_web_sm")
+    monkeypatch.setattr(spacy, "load", load_model)
+    assert string(load("a").words("a record")) == "ˈA ɹəkˈɔɹd"

@@ -48,6 +48,17 @@ def test_more_sounds_than_words() -> None:
     assert [word.text for word in load("e").words("y/o, si @ no")][:3] == ["y/o", ",", "si"]
 
 
+def test_words_in_brackets_are_no_flags() -> None:
+    assert string(load("e").words("uno (el) dos")) == "ˈuno (ˈel) dˈos"
+    assert string(load("fr").words("un (le) deux")).count("(") == 1
+
+
+def test_decoration_is_not_heard() -> None:
+    assert load("e").words("*hola* _amigo_ * `uno`") == [
+        *(Word("*hola*", "ˈola", True), Word("_amigo_ *", "amˈiɣo", True), Word("`uno`", "ˈuno")),
+    ]
+
+
 def test_given_sounds() -> None:
     words = load("i").words("Ciao [Kokoro](/kokoro/), [ciao](+1)!")
     assert string(words) == "ʧˈao kokoro, ʧˈao!"

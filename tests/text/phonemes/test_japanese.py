@@ -42,6 +42,8 @@ def test_it_is_what_misaki_says(text: str) -> None:
         ("007", "ʣeɾo ʣeɾo nana"),
         ("12345678901", "iʨi ɲi saɴ joɴ ɡo ɾokɯ nana haʨi kʲɨː ʣeɾo iʨi"),
         ("ｶﾀｶﾅ", "katakana"),
+        ("１０分", "ʥɨː ɸɯɴ"),
+        ("१२", "ʥɨːɲi"),
         ("Pythonが好き", "pˈIθˌɑn ɡa sɨkʲi"),
         ("[心](/kokoɾo/)です", "kokoɾo desɨ"),
     ],

@@ -42,6 +42,25 @@ def test_figures_and_latin_letters() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("2026-11-23", "二零二六年十一月二十三日"),
+        ("1,234元", "一千二百三十四元"),
+        ("10:30", "十点三十分"),
+        ("10:00开会", "十点开会"),
+        ("温度是-3度", "温度是负三度"),
+        ("007", "零零七"),
+        ("打13800138000", "打一三八零零一三八零零零"),
+        ("१२个", "十二个"),
+    ],
+)
+def test_figures_are_read_as_they_are_meant(written: str, same: str) -> None:
+    assert "".join(string(load("z").words(written)).split()) == "".join(
+        string(load("z").words(same)).split()
+    )
+
+
 def test_given_sounds() -> None:
     words = load("z").words("我是[李雷](/li↓lei↗/)。")
     assert string(words) == "wo↓ ʂɨ↘ li↓lei↗."
@@ -51,6 +70,6 @@ def test_what_cannot_be_said_is_told() -> None:
     assert unspoken(load("z").words("你∆兙好")) == ["∆", "兙"]
 
 
-def test_nothing_on_stderr_and_no_cache(capfd: pytest.CaptureFixture[str]) -> None:
-    load("z").words("你好")
+def test_nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    phonemes.load("zh").words("你好 12345678901234567890 ५६")
     assert capfd.readouterr() == ("", "")
