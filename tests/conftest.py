@@ -136,6 +136,19 @@ def needs_chromium() -> pytest.MarkDecorator:
     return pytest.mark.skipif(missing, reason=reason)
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The browser, of which a test takes a page. It has a loop of asyncio in this thread while it
+    is open, beside which there is no other."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
     """The format of huggingface.co/docs/safetensors: header length, JSON header, data."""
     names = {"float32": "F32", "float16": "F16"}

@@ -18,6 +18,8 @@ from mlxtts.compare.pictures import COLUMNS, HEIGHT
 
 LINES = ("#2f6f8f", "#c2452d", "#2b7a4b", "#8a5a12", "#7a4fa3", "#b0457f", "#5f7d1f", "#4a5a9a")
 MARKS = 8  # on an axis, about
+KEYS = 9  # of a keyboard, that stand for takes
+ROOM = 1.02  # beside what is drawn, for the width of its line
 
 
 def render(results: list[Result], text: str, machine: str) -> str:
@@ -37,6 +39,7 @@ def render(results: list[Result], text: str, machine: str) -> str:
             for n, result in enumerate(results)
         ),
         takes="\n".join(sections),
+        last=min(len(results), KEYS),
         step=f"{STEP:g}",
         machine=escape(machine),
     )
@@ -104,8 +107,8 @@ def _colour(number: int) -> str:
 
 def _delivery(results: list[Result]) -> str:
     """Sound that has come over time, with axes in seconds."""
-    width = max(max(r.recording.times[-1] for r in results), 1e-3)
-    height = max(r.recording.seconds for r in results)
+    width = ROOM * max(max(r.recording.times[-1] for r in results), 1e-3)
+    height = ROOM * max(r.recording.seconds for r in results)
 
     def place(time: float, sound: float) -> str:
         return f"{COLUMNS * time / width:.5g} {HEIGHT * (1 - sound / height):.5g}"
@@ -125,7 +128,7 @@ def _delivery(results: list[Result]) -> str:
             f' vector-effect="non-scaling-stroke"><title>{escape(result.name)}</title></path>'
         )
     across = "".join(
-        _mark(f"left:calc(2.6rem + (100% - 2.6rem)*{at / width:.4f});bottom:0", at)
+        _mark(f"left:calc(2.6rem + (100% - 2.6rem)*{at / width:.4f});translate:-50%;bottom:0", at)
         for at in _marks(width)
     )
     upward = "".join(
@@ -171,7 +174,7 @@ def _section(number: int, result: Result, baseline: Result, longest: float) -> s
 <img class="gram" alt="spectrogram of {name}" src="data:image/png;base64,{_image(result)}">
 {_difference(result, baseline)}<div class="head"></div></div>
 <div class="axis">{axis}</div>
-<audio controls preload="auto" src="{source}"></audio>
+<audio controls preload="auto" aria-label="{name}" src="{source}"></audio>
 </div></section>"""
 
 
@@ -188,12 +191,12 @@ def _difference(result: Result, baseline: Result) -> str:
     if result is baseline or result.difference is None:
         return ""
     if result.difference.same:
-        return '<div class="none good">no difference from the first take in any bit</div>'
+        return '<div class="none good">no difference in any bit</div>'
     if result.difference.longer:
         return ""
     error = result.recording.sound - baseline.recording.sound
     return (
-        '<div class="none soft">difference from the first take, -140 to 0 dB</div>'
+        '<div class="none soft">difference, -140 to 0 dB</div>'
         f'<svg class="diff" viewBox="0 0 {COLUMNS} {HEIGHT}" preserveAspectRatio="none">'
         f'<path d="{pictures.level(error)}"/></svg>'
     )

@@ -1,21 +1,18 @@
-"""mlxtts-compare as a process, and its report in a browser."""
+"""mlxtts-compare as a process; test_compare_page.py has its report in a browser."""
 
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from tests.conftest import CHROMIUM, Run, error_of, needs_chromium
+from tests.conftest import Run, error_of
 from tests.fakehub import Hub
 
 METHODS = ["normal", "streaming", "processed", "callback", "early"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def compared(run: Run, *arguments: str) -> dict[str, dict[str, object]]:
@@ -91,70 +88,6 @@ def test_lines_for_people_and_text_from_stdin(run: Run) -> None:
         ["streaming", "the same, bit for bit", "0+0"],
     ]
     assert all(float(cell) > 0 for row in rows for cell in row[3:])
-
-
-class Page(HTMLParser):
-    """What a page refers to, and the elements that are left open."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.sources: list[str] = []
-        self.tags: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.sources += [value or "" for key, value in attrs if key in ("src", "href")]
-
-
-@needs_chromium()
-def test_the_report_in_a_browser(run: Run, tmp_path: Path) -> None:
-    """It needs nothing beside it, and its players change places."""
-    from playwright.sync_api import sync_playwright
-
-    compared(run, 'So "5 < 6 & 7" </blockquote>.')
-    path = tmp_path / "comparison.html"
-    written = Page(path.read_text())
-    assert all(source.startswith(("data:", "#")) for source in written.sources)
-    assert written.tags.count("audio") == written.tags.count("img") == len(METHODS)
-    complaints: list[object] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(color_scheme="dark")
-        page.set_default_timeout(120_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(error))
-        page.goto(path.as_uri())
-        assert page.inner_text("blockquote") == 'So "5 < 6 & 7" </blockquote>.'
-        page.wait_for_function("takes.every(take => take.audio.duration > 0.5)")
-        page.evaluate("takes.forEach(take => take.audio.loop = true)")
-        page.evaluate("takes[0].audio.currentTime = 0.25")
-        assert chosen(page) == ["1"]
-        page.keyboard.press("3")
-        assert chosen(page) == ["3"]
-        assert page.evaluate("current.audio.currentTime") == 0.25
-        track = page.locator(".track").nth(1)
-        box = track.bounding_box()
-        assert box
-        track.click(position={"x": box["width"] / 2, "y": 20})
-        assert chosen(page) == ["2"]
-        half = page.evaluate("current.audio.currentTime / current.audio.duration")
-        assert half == pytest.approx(0.5, abs=0.01)
-        page.keyboard.press(" ")
-        page.wait_for_function("!current.audio.paused")
-        page.keyboard.press("5")
-        page.wait_for_function("!current.audio.paused && takes[1].audio.paused")
-        assert chosen(page) == ["5"]
-        width = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
-        assert width[0] >= width[1]
-        browser.close()
-    assert complaints == []
-
-
-def chosen(page: Any) -> list[str]:
-    """The numbers of the takes that are marked."""
-    numbers: list[str] = page.locator("section.on h3 .key").all_inner_texts()
-    return numbers
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ from tests.serve.test_station import SPEECH, frames, station, tell
 pytestmark = needs_chromium()
 
 Talk = Callable[[WebSocket, dict[str, Any]], Awaitable[None]]
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 FORCED = """
 AudioContext = class extends AudioContext {
     constructor(options) { super({ ...options, sampleRate: %d }); }
@@ -105,18 +104,6 @@ class Page:
     def heard(self) -> np.ndarray:
         self.page.wait_for_timeout(200)
         return np.array(self.page.evaluate("heard.flatMap((block) => [...block])"), np.float32)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    from tests.conftest import CHROMIUM
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
