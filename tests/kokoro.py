@@ -235,3 +235,23 @@ def folder(path: Path, config: dict[str, Any] = SMALL, voices: tuple[str, ...] =
         pack = {"voice": mx.array(voice(config, number))}
         mx.save_safetensors(str(path / "voices" / f"{name}.safetensors"), pack)
     return path
+
+
+GOLDEN = "həlˈO."
+"""What the golden samples say."""
+
+
+def golden_style() -> np.ndarray:
+    return 0.3 * np.random.default_rng(5).standard_normal((1, 256), np.float32)
+
+
+def golden_noise(samples: int) -> np.ndarray:
+    """What the reference draws first, (1, samples, 9)."""
+    return np.random.default_rng(0).standard_normal((1, samples, 9), np.float32)
+
+
+def golden_spectrum(frames: int) -> np.ndarray:
+    """In place of the source's, whose phases no other arithmetic gives exactly, (frames, 22)."""
+    rng = np.random.default_rng(9)
+    magnitude = np.abs(rng.standard_normal((frames, 11), np.float32))
+    return np.concatenate([magnitude, rng.uniform(-3, 3, (frames, 11)).astype(np.float32)], axis=1)

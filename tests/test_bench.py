@@ -3,7 +3,8 @@
 import pytest
 
 from mlxtts.nn import mx
-from tests.bench import models, orpheus, streams
+from tests import kokoro as weights
+from tests.bench import kokoro, models, orpheus, streams
 
 
 def rows(printed: str) -> list[list[str]]:
@@ -51,3 +52,12 @@ def test_a_listener_who_waits() -> None:
     assert listener.wait == 0.5
     assert round(listener.late, 6) == 0.1
     assert round(listener.factor, 6) == 1.2
+
+
+def test_kokoro(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kokoro, "ROUNDS", 1)
+    monkeypatch.setattr(kokoro, "SYSTEMS", {"mlxtts": kokoro.SYSTEMS["mlxtts"]})
+    kokoro.main(("həlˈO.", "həlˈO.", "həlˈO.", "ˈA.|ˈO."), weights.SMALL)
+    head, mine = rows(capsys.readouterr().out)
+    assert len(mine) == len(head) == 7
+    assert all(float(cell) > 0 for cell in mine[1:])

@@ -2,20 +2,22 @@
 
     pip install -e '.[parity]' && python tests/golden/record.py
 
-Writes snac.npz and llama.npz beside this file: a few kB each, so that parity is tested without
+Writes snac.npz, llama.npz and kokoro.npz beside this file: a few kB each, so that parity is tested without
 PyTorch. The full comparison is in tests/parity.
 """
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from tests import weights  # noqa: E402
+from tests import kokoro, weights  # noqa: E402
 from tests.parity import references  # noqa: E402
+from tests.parity.kokoro_reference import Reference, publish  # noqa: E402
 
 THIN = 5  # every fifth sample
 
@@ -48,6 +50,19 @@ def llama() -> None:
     )
 
 
+def kokoro_network() -> None:
+    """What each part makes of what the part before it gave the reference."""
+    with TemporaryDirectory() as folder:
+        path = publish(Path(folder), kokoro.FULL, kokoro.tensors(kokoro.FULL))
+        reference = Reference(path)
+        found = reference.speak(kokoro.GOLDEN, kokoro.golden_style(), spectrum=True)
+    print(f"kokoro: {len(found['audio'])} samples, rms {np.sqrt(np.mean(found['audio'] ** 2)):.3f}")
+    thin = {name: found[name][::THIN] for name in ("audio", "source")}
+    exact = {name: found[name] for name in ("durations", "pitch")}
+    np.savez_compressed(HERE / "kokoro.npz", **exact, **thin)
+
+
 if __name__ == "__main__":
     snac()
     llama()
+    kokoro_network()
