@@ -5,7 +5,7 @@
     generate_audio_with_callback    the same by a callback
     generate_audio_async            the same for asyncio
     StreamingAudioProcessor         crossfades between chunks of sound from anywhere
-    KokoroPipeline                  the kokoro package's, for a model that speaks phonemes
+    KokoroPipeline                  that of the package of this name, for phonemes
     load_model                      a model to keep, see api.speech.Speech
 
 What goes wrong is an exception of mlxtts.errors. Importing mlxtts costs nothing: a name is imported
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         generate_audio_streaming,
         generate_audio_with_callback,
     )
-    from mlxtts.api.kokoro import KokoroPipeline
+    from mlxtts.api.pipeline import KokoroPipeline
     from mlxtts.api.processing import StreamingAudioProcessor
     from mlxtts.api.speech import Chunk, Speech, SpeechWarning, load_model
 
@@ -49,7 +49,7 @@ _PLACES = {
         "generate_audio_streaming",
         "generate_audio_with_callback",
     ),
-    "mlxtts.api.kokoro": ("KokoroPipeline",),
+    "mlxtts.api.pipeline": ("KokoroPipeline",),
     "mlxtts.api.processing": ("StreamingAudioProcessor",),
     "mlxtts.api.speech": ("Chunk", "Speech", "SpeechWarning", "load_model"),
 }

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from tests import fakehub, weights
+from tests import fakehub, kokoro, weights
 from tests.fakehub import Hub
 
 settings.register_profile("mlxtts", deadline=None)  # a busy machine is no bug
@@ -69,11 +69,14 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
-def published(hub: Hub) -> Hub:
-    """That hub, with the starter voice under the names of a published model and codec."""
+def published(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Hub:
+    """That hub, with the starter voice under the names of a published model and codec, and a small
+    Kokoro under its."""
     files = fakehub.read(STARTER, "codec/", "training/")
     hub.add("mlx-community/orpheus-3b-0.1-ft-4bit", files)
     hub.add("mlx-community/snac_24khz", fakehub.read(STARTER / "codec"))
+    small = kokoro.folder(tmp_path_factory.mktemp("published") / "kokoro")
+    hub.add("mlx-community/Kokoro-82M-bf16", fakehub.read(small))
     return hub
 
 

@@ -202,7 +202,7 @@ def _decoder(make: Maker, config: dict[str, Any]) -> None:
         _snakes(make, f"{stem}.noise_res.{n}", channels, 7 if rest > 1 else 11, style)
         for j, taps in enumerate(generator["resblock_kernel_sizes"]):
             _snakes(make, f"{stem}.resblocks.{3 * n + j}", channels, taps, style)
-    make.conv(f"{stem}.conv_post", (22, channels, 7), 22, 0.5)
+    make.conv(f"{stem}.conv_post", (22, channels, 7), 22, 0.5 if channels > 64 else 0.1)
     make.tensors[f"{stem}.conv_post.bias"][:11] -= 2
 
 

@@ -54,10 +54,9 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """One frame of an utterance, as numbers or as symbols. `text`, if given, is the piece of its
-    text whose speech begins here; `pause`: seconds of silence before this frame. `words`, if given,
-    has what is written for each of the groups of symbols between spaces, "" for one that goes on
-    with the word before it."""
+    """One frame of an utterance: numbers or symbols. `text`, if given, is the piece of its text
+    whose speech begins here; `pause`: seconds of silence before this frame; `words`: what is written for
+    each group of symbols between spaces, "" for one that goes on with the word before it."""
 
     id: str
     codes: tuple[int, ...] | str
@@ -234,9 +233,8 @@ class _Line:
         )
 
     def codes(self) -> Codes:
-        text = self.string(self.object, "text", None)
-        pause, words = self.pause(self.object), self.words()
-        return Codes(self.id(), self.frame(), text, pause, words, self.number)
+        rest = self.string(self.object, "text", None), self.pause(self.object), self.words()
+        return Codes(self.id(), self.frame(), *rest, self.number)
 
     def frame(self) -> tuple[int, ...] | str:
         codes = self.object["codes"]

@@ -2,8 +2,8 @@
 
     pip install -e '.[parity]' && python tests/golden/record.py
 
-Writes snac.npz, llama.npz and kokoro.npz beside this file: a few kB each, so that parity is tested without
-PyTorch. The full comparison is in tests/parity.
+Writes snac.npz, llama.npz and kokoro.npz beside this file: some kB each, so that parity is tested
+without PyTorch. The full comparison is in tests/parity.
 """
 
 import sys

@@ -22,7 +22,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
     return load(folder).network
 
 
-def test_durations_pitch_and_sound(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_part(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = network.decoder.generator
     pitch = []
 
@@ -40,11 +40,9 @@ def test_durations_pitch_and_sound(network: Network, monkeypatch: pytest.MonkeyP
     assert np.abs(pitch[0] - GOLDEN["pitch"]).max() < 5e-3
     assert np.sqrt(np.mean(wanted**2)) > 0.02
     assert np.abs(found - wanted).max() < 1e-3 * np.abs(wanted).max()
-
-
-def test_the_source(network: Network) -> None:
-    pitch = mx.array(GOLDEN["pitch"])[None]
+    monkeypatch.undo()
+    curve = mx.array(GOLDEN["pitch"])[None]
     hop = network.config.hop
-    noise = mx.array(kokoro.golden_noise(hop * pitch.shape[1]))
-    source = network.decoder.generator.m_source(pitch, hop, noise, Ragged([pitch.shape[1]]))
+    noise = mx.array(kokoro.golden_noise(hop * curve.shape[1]))
+    source = network.decoder.generator.m_source(curve, hop, noise, Ragged([curve.shape[1]]))
     assert np.abs(np.array(source[0])[::THIN] - GOLDEN["source"]).max() < 1e-3
