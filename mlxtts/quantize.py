@@ -18,7 +18,7 @@ from typing import Any
 from mlxtts import hub, models
 from mlxtts.errors import ModelError
 from mlxtts.nn import mx
-from mlxtts.nn.loading import OTHER_FORMATS, read_checkpoint, read_json
+from mlxtts.nn.loading import OTHER_FORMATS, read_json
 from mlxtts.nn.quantization import Quantization
 from mlxtts.nn.recipes import Manner, Matrix
 from mlxtts.nn.saving import write_checkpoint
@@ -53,13 +53,14 @@ class Source:
 
     def write(self, folder: Path, manner: Manner) -> Outcome:
         """Fill an empty folder. Raises ModelError for tensors that are missing or misshapen."""
-        tensors = self._module.needed(read_checkpoint(self._folder), self._config)
+        tensors = self._module.needed(self._module.weights(self._folder), self._config)
         before = sum(tensor.nbytes for tensor in tensors.values())
         count = sum(tensor.size for tensor in tensors.values())
         packed, said, kept = pack(tensors, self._module.matrices(self._config), manner)
         del tensors
         self._copy(folder)
-        text = json.dumps(self._raw | self._known() | said, indent=1, ensure_ascii=False)
+        kind = {"model_type": self._module.MODEL_TYPES[0]}
+        text = json.dumps(kind | self._raw | self._known() | said, indent=1, ensure_ascii=False)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
         after = write_checkpoint(folder, packed)
         return Outcome(before, after, 8 * after / count, tuple(kept))

@@ -7,6 +7,7 @@
 
 and for mlxtts.quantize
 
+    weights(folder)                 the tensors of its checkpoint
     needed(weights, config)         of the tensors of a checkpoint those that the model has
     matrices(config)                those that may be quantised, a nn.recipes.Matrix each
     checkpoint(model)               the tensors of a loaded model as its checkpoint has them
@@ -166,9 +167,7 @@ class Model(Protocol):
     def batch(self) -> Batch:
         """One without rows."""
 
-    def expectations(
-        self, text: str, voice: str, frames: Sequence[Sequence[int]]
-    ) -> list[mx.array]:
+    def expectations(self, text: str, voice: str, frames: Sequence[Any]) -> list[mx.array]:
         """What the model expects where a segment is spoken in these frames: of each code, given all
         before it, the logarithm of the probability of each value, (codes, values), in groups that
         have the same values; and of the end after the last frame."""

@@ -55,8 +55,8 @@ class Begin:
 @dataclass(frozen=True, slots=True)
 class Codes:
     """One frame of an utterance: numbers or symbols. `text`, if given, is the piece of its text
-    whose speech begins here; `pause`: seconds of silence before this frame; `words`: what is written for
-    each group of symbols between spaces, "" for one that goes on with the word before it."""
+    whose speech begins here; `pause`: seconds of silence before it; `words`: what is written for
+    each group of symbols between spaces, "" for one that goes on with the word before."""
 
     id: str
     codes: tuple[int, ...] | str

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlxtts import quantize
 from mlxtts.codecs.kokoro import Codec, load
 from mlxtts.codecs.kokoro.network import Network
 from mlxtts.nn import mx, tree_flatten
 from mlxtts.nn.ragged import Ragged
+from mlxtts.nn.recipes import Manner
 from tests import kokoro
 from tests.parity.kokoro_reference import Reference, publish
 
@@ -144,3 +146,22 @@ def test_the_layouts_of_mlx_audio(tmp_path: Path) -> None:
         for name, tensor in mine.items():
             error = mx.abs(found[name] - tensor).max().item()
             assert error <= (0.02 * mx.abs(tensor).max().item() if bits else 1e-5), name
+
+
+def test_a_quantised_model_is_read_by_mlx_audio(tmp_path: Path) -> None:
+    from mlx_audio.tts.utils import load_model
+
+    tensors = kokoro.tensors(kokoro.FULL)
+    source = kokoro.folder(tmp_path / "kokoro", kokoro.FULL, ("af_heart",))
+    kokoro.save(source, {n: t for n, t in tensors.items() if ".norm." not in n})
+    target = tmp_path / "kokoro-8bit"
+    target.mkdir()
+    quantize.Source(str(source)).write(target, Manner.choose(8))
+    theirs = load_model(target)
+    pack = mx.array(kokoro.voice(kokoro.FULL, 0)[len(TEXT[:9]) - 1])
+    own = load(target).network
+    durations, _ = own.durations([ids(own, TEXT[:9])], pack, [1.0])
+    found = theirs(TEXT[:9], pack, 1.0, return_output=True)
+    assert found.pred_dur.tolist() == durations[0]
+    layers = [name for name, part in theirs.named_modules() if "Quantized" in type(part).__name__]
+    assert "bert.encoder.albert_layer_groups.0.albert_layers.0.ffn" in layers

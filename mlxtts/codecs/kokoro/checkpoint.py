@@ -18,7 +18,7 @@ from mlxtts.nn.quantization import Quantization, float32, gather, unpacked
 Weights = dict[str, mx.array]
 Shapes = Mapping[str, tuple[int, ...]]
 
-UNUSED = r"bert\.pooler\..*|.*position_ids|.*\.num_batches_tracked"
+UNUSED = r"bert\.pooler\..*|.*position_ids"
 LSTM = re.compile(r"(.*)\.(weight_ih|weight_hh|bias_ih|bias_hh)_l0(_reverse)?")
 MLX_LSTM = {
     "Wx": "weight_ih", "Wh": "weight_hh", "bias_ih": "bias_ih", "bias_hh": "bias_hh",
@@ -32,16 +32,20 @@ NORM = re.compile(r"(.*)\.norm\.weight")
 def sanitize(weights: Weights, quantization: Quantization, shapes: Shapes) -> Weights:
     """Matrices are unpacked, weight norm is folded, the biases of LSTMs are added up, and the scale
     that some files have for a norm goes into the style's. `shapes`: of the network's tensors."""
-    gathered = gather(_plain(weights), quantization)
+    gathered = gather(plain(weights), quantization)
     tensors = {name: float32(unpacked(tensor)) for name, tensor in gathered.items()}
     torch = {_torch_name(name): tensor for name, tensor in tensors.items()}
     return _styles(_lstms(_convolutions(_folded(torch), shapes)))
 
 
-def _plain(weights: Weights) -> Weights:
-    """Without what is not used, and without `module.`, which the published file has."""
-    named = {name.replace(".module.", "."): tensor for name, tensor in weights.items()}
-    return {name: tensor for name, tensor in named.items() if not re.fullmatch(UNUSED, name)}
+def plain(weights: Weights) -> Weights:
+    """Without what is not used."""
+    return {name: w for name, w in named(weights).items() if not re.fullmatch(UNUSED, name)}
+
+
+def named(weights: Weights) -> Weights:
+    """Without `module.`, which the published file has in its names."""
+    return {name.replace(".module.", "."): tensor for name, tensor in weights.items()}
 
 
 def _torch_name(name: str) -> str:
@@ -140,16 +144,19 @@ def _styles(weights: Weights) -> Weights:
 
 
 def read(folder: Path, config: Config) -> Network:
-    """The network with the weights in a folder: safetensors, or the published .pth. Raises
-    ModelError."""
+    """The network with the weights in a folder. Raises ModelError."""
     network = Network(config)
     shapes = {name: t.shape for name, t in dict(tree_flatten(network.parameters())).items()}
-    path = _file(folder)
-    weights = read_torch(path) if path.suffix == ".pth" else read_safetensors(path)
-    with subject(str(path)):
-        tensors = sanitize(weights, config.quantization, shapes)
-    load(network, tensors, path)
+    with subject(str(folder)):
+        tensors = sanitize(weights(folder), config.quantization, shapes)
+    load(network, tensors, folder)
     return network
+
+
+def weights(folder: Path) -> Weights:
+    """The tensors of a checkpoint: safetensors, or the published .pth."""
+    path = _file(folder)
+    return read_torch(path) if path.suffix == ".pth" else read_safetensors(path)
 
 
 def _file(folder: Path) -> Path:

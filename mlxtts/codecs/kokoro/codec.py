@@ -80,10 +80,18 @@ class Codec:
     def flush(self, streams: Sequence[Stream]) -> list[mx.array]:
         return [mx.zeros((0,)) for _ in streams]
 
+    def lasting(self, voice: str, phonemes: str) -> mx.array:
+        """The logits of each phoneme, and both ends, lasting for another frame, (T, max_dur)."""
+        style = self.voices.style(parse(voice), len(phonemes))
+        return self.network.lasting([self._ids(phonemes)], style[None])[0]
+
+    def _ids(self, phonemes: str) -> list[int]:
+        return [0, *(self.config.vocab[symbol] for symbol in phonemes), 0]
+
     def _speak(self, streams: Sequence[Stream], phonemes: Sequence[str]) -> list[mx.array]:
         """One segment of each stream."""
-        vocab, network = self.config.vocab, self.network
-        ids = [[0, *(vocab[symbol] for symbol in text), 0] for text in phonemes]
+        network = self.network
+        ids = [self._ids(text) for text in phonemes]
         styles = mx.stack(
             [self.voices.style(s.shares, len(t)) for s, t in zip(streams, phonemes, strict=True)]
         )

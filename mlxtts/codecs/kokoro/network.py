@@ -33,13 +33,21 @@ class Network(Module):
     ) -> tuple[Durations, mx.array]:
         """How many frames each phoneme of each row has, and what is known of it besides, (B, T,
         hidden_dim + style_dim). `styles`: (B, 2 * style_dim). Waits for the result."""
-        rows, table = _table(ids)
-        style = styles[:, self.config.style_dim :]
-        meaning = self.bert_encoder(self.bert(table, rows))
-        known = self.predictor.text_encoder(meaning, style, rows)
+        rows, known = self._known(ids, styles)
         exact = self.predictor.durations(known, rows) / mx.array(list(speeds))[:, None]
         found: Durations = mx.maximum(mx.round(exact), 1).astype(mx.int32).tolist()  # type: ignore[assignment]
         return [row[: len(own)] for row, own in zip(found, ids, strict=True)], known
+
+    def lasting(self, ids: Sequence[Sequence[int]], styles: mx.array) -> mx.array:
+        """The logits of each phoneme lasting for another frame, (B, T, max_dur)."""
+        rows, known = self._known(ids, styles)
+        return self.predictor.lasting(known, rows)
+
+    def _known(self, ids: Sequence[Sequence[int]], styles: mx.array) -> tuple[Ragged, mx.array]:
+        rows, table = _table(ids)
+        style = styles[:, self.config.style_dim :]
+        meaning = self.bert_encoder(self.bert(table, rows))
+        return rows, self.predictor.text_encoder(meaning, style, rows)
 
     def samples(
         self,

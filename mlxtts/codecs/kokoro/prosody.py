@@ -91,8 +91,12 @@ class Predictor(Module):
 
     def durations(self, x: mx.array, rows: Ragged) -> mx.array:
         """Frames of each phoneme at normal speed, not rounded, (B, T). `x`: of `text_encoder`."""
-        y = self.lstm(x, rows)
-        return mx.sum(mx.sigmoid(self.duration_proj.linear_layer(y)), axis=-1)
+        return mx.sum(mx.sigmoid(self.lasting(x, rows)), axis=-1)
+
+    def lasting(self, x: mx.array, rows: Ragged) -> mx.array:
+        """The logits of each phoneme lasting for another frame, (B, T, max_dur)."""
+        logits: mx.array = self.duration_proj.linear_layer(self.lstm(x, rows))
+        return logits
 
     def curves(self, x: mx.array, style: mx.array, rows: Ragged) -> tuple[mx.array, mx.array]:
         """Pitch in Hz and loudness, (B, 2 * T, 1), of frames (B, T, channels)."""

@@ -3,6 +3,7 @@ in mlxtts.codecs.kokoro."""
 
 from typing import Any
 
+from mlxtts.models.kokoro.checkpoint import checkpoint, matrices, needed, weights
 from mlxtts.models.kokoro.config import Config
 from mlxtts.models.kokoro.model import Model, load
 
@@ -15,4 +16,15 @@ def recognises(raw: dict[str, Any]) -> bool:
     return {"istftnet", "plbert", "vocab"} <= raw.keys()
 
 
-__all__ = ["MODEL_TYPES", "Config", "Model", "load", "read_config", "recognises"]
+__all__ = [
+    "MODEL_TYPES",
+    "Config",
+    "Model",
+    "checkpoint",
+    "load",
+    "matrices",
+    "needed",
+    "read_config",
+    "recognises",
+    "weights",
+]

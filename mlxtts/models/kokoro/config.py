@@ -23,7 +23,7 @@ Hindi, Italian, Portuguese, Japanese and Mandarin."""
 
 @dataclass(frozen=True)
 class Config:
-    vocabulary: frozenset[str]
+    network: Network
     voices: tuple[str, ...]
     languages: tuple[str, ...] = ()
     codec: str = "kokoro"
@@ -46,7 +46,11 @@ class Config:
             raise ModelError(f"{folder}: no voices")
         names = tuple(sorted(names, key=lambda name: (name != DEFAULT, name)))
         known = (ISO[name[0]] for name in names if name[0] in ISO)
-        return cls(frozenset(network.vocab), names, tuple(dict.fromkeys(known)) or ("en",))
+        return cls(network, names, tuple(dict.fromkeys(known)) or ("en",))
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset(self.network.vocab)
 
     def parts(self, voice: str) -> tuple[str, ...]:
         return tuple(voices.parse(voice))

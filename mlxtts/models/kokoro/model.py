@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
-from mlxtts.errors import UsageError
+from mlxtts.codecs.kokoro import Codec
+from mlxtts.codecs.kokoro import load as load_codec
 from mlxtts.models import Frame
 from mlxtts.models.kokoro.config import Config
 from mlxtts.nn import mx
@@ -14,8 +16,8 @@ from mlxtts.text.frontend import Segment
 
 
 def load(folder: Path, config: Config) -> Model:
-    """There is nothing to load."""
-    return Model(config)
+    """What text becomes is known without weights; they are read if they are asked for."""
+    return Model(config, folder)
 
 
 class Prompt:
@@ -60,8 +62,13 @@ class Batch:
 class Model:
     """Implements models.Model."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, folder: Path) -> None:
         self.config = config
+        self._folder = folder
+
+    @cached_property
+    def codec(self) -> Codec:
+        return load_codec(self._folder)
 
     def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         return Prompt(segment)
@@ -69,7 +76,11 @@ class Model:
     def batch(self) -> Batch:
         return Batch()
 
-    def expectations(
-        self, text: str, voice: str, frames: Sequence[Sequence[int]]
-    ) -> list[mx.array]:
-        raise UsageError("Kokoro draws no codes, and so expects none")
+    def expectations(self, text: str, voice: str, frames: Sequence[str]) -> list[mx.array]:
+        """Of each phoneme and each frame that it may last: whether it lasts for it, or not."""
+        found = []
+        for phonemes in frames:
+            logits = self.codec.lasting(voice, phonemes).reshape(-1)
+            both = mx.stack([logits, -logits], axis=-1)
+            found.append(-mx.logaddexp(mx.zeros_like(both), -both))
+        return found

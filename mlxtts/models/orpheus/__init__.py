@@ -3,6 +3,7 @@
 from mlxtts.models.orpheus.checkpoint import checkpoint, matrices, needed
 from mlxtts.models.orpheus.config import Config
 from mlxtts.models.orpheus.model import Model, load
+from mlxtts.nn.loading import read_checkpoint as weights
 
 MODEL_TYPES = ("llama",)
 read_config = Config.read
@@ -23,4 +24,5 @@ __all__ = [
     "needed",
     "read_config",
     "recognises",
+    "weights",
 ]
