@@ -20,9 +20,13 @@ from hypothesis import settings
 
 from tests import fakehub, kokoro, weights
 from tests.fakehub import Hub
+from tests.pulse import Loudspeaker
 
 settings.register_profile("mlxtts", deadline=None)  # a busy machine is no bug
 settings.load_profile("mlxtts")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # of these there are as many as cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "bin"
@@ -152,6 +156,23 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+needs_pulse = needs("pulseaudio", "parec", "pactl")
+
+
+@pytest.fixture(scope="module")
+def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loudspeaker]:
+    loudspeaker = Loudspeaker(tmp_path_factory.mktemp("pulse"))
+    yield loudspeaker
+    loudspeaker.stop()
+
+
+@pytest.fixture
+def loudspeaker(pulse: Loudspeaker) -> Loudspeaker:
+    """One that nothing was heard of yet."""
+    pulse.listen()
+    return pulse
+
+
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
     """The format of huggingface.co/docs/safetensors: header length, JSON header, data."""
     names = {"float32": "F32", "float16": "F16"}
@@ -179,6 +200,11 @@ def model_folder(tmp_path: Path) -> Path:
     (folder / "codec" / "config.json").write_text(json.dumps(weights.SNAC_SMALL))
     write_safetensors(folder / "codec" / "model.safetensors", weights.snac(weights.SNAC_SMALL))
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that take longest, so that no worker waits for another in the end."""
+    items.sort(key=lambda item: "test_hearing" not in item.nodeid)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.bin.test_play import Server, real, server  # noqa: F401
-from tests.conftest import ROOT, Run, needs, without_report
+from tests.conftest import ROOT, Run, needs, needs_pulse, without_report
 from tests.fakehub import Hub
+from tests.pulse import Loudspeaker
 
 README = (ROOT / "README.md").read_text()
 RECIPES = re.findall(r"```sh\n(.*?)```", README.split("## Recipes")[1].split("\n## ")[0], re.DOTALL)
@@ -50,19 +50,19 @@ def test_python(number: int, run: Run, tmp_path: Path) -> None:
 ROWS = re.findall(r"\| `([^`]*)` \|$", README.split("## Coming from mlx-audio")[1], re.MULTILINE)
 
 
-@real
+@needs_pulse
 @pytest.mark.parametrize("number", range(len(ROWS)))
 def test_each_row_for_those_who_come_from_mlx_audio(
     number: int,
     run: Run,
-    server: Server,  # noqa: F811
+    loudspeaker: Loudspeaker,
     tmp_path: Path,
 ) -> None:
     line = ROWS[number].replace("\\|", "|")
     if "mlxtts-say" in line:
-        done = run(line, **server.env)
+        done = run(line, **loudspeaker.env)
         plays = "--play" in line or "--stream" in line
-        assert [*tmp_path.iterdir()] if not plays else np.abs(server.heard()).max() > 0.05
+        assert [*tmp_path.iterdir()] if not plays else np.abs(loudspeaker.heard()).max() > 0.05
     else:
         made = line.partition(" = ")[0] if " = " in line else "True"
         code = f"from mlxtts import *\n{line}\nassert {made}"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.bin.test_play import Server, real, server  # noqa: F401
-from tests.conftest import Run, error_of
+from tests.conftest import Run, error_of, needs_pulse
+from tests.pulse import Loudspeaker
 
 TEXT = b"One.\n\nTwo, three.\n"
 
@@ -77,17 +77,17 @@ def test_bad_input(run: Run, tmp_path: Path, options: str, status: int, reason: 
     assert not (tmp_path / "a.wav").exists()
 
 
-@real
+@needs_pulse
 @pytest.mark.parametrize("option", ["--stream", "--no-stream"])
-def test_it_is_heard(run: Run, server: Server, option: str) -> None:  # noqa: F811
-    done = run("mlxtts-say", option, "Hello there.", **server.env)
+def test_it_is_heard(run: Run, loudspeaker: Loudspeaker, option: str) -> None:
+    done = run("mlxtts-say", option, "Hello there.", **loudspeaker.env)
     assert (done.returncode, done.stdout) == (0, b"")
-    assert np.sqrt(np.mean(server.heard() ** 2)) > 0.01
+    assert np.sqrt(np.mean(loudspeaker.heard() ** 2)) > 0.01
 
 
-@real
-def test_it_is_heard_and_kept(run: Run, server: Server, tmp_path: Path) -> None:  # noqa: F811
-    done = run("mlxtts-say --play -o kept.wav Hello.", **server.env)
+@needs_pulse
+def test_it_is_heard_and_kept(run: Run, loudspeaker: Loudspeaker, tmp_path: Path) -> None:
+    done = run("mlxtts-say --play -o kept.wav Hello.", **loudspeaker.env)
     assert done.returncode == 0
-    assert np.abs(server.heard()).max() > 0.05
+    assert np.abs(loudspeaker.heard()).max() > 0.05
     assert soundfile.info(tmp_path / "kept.wav").duration > 0.3
