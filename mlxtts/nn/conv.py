@@ -52,22 +52,36 @@ def full(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx
     if not on_cpu():
         return mx.conv1d(x, weight.transpose(2, 0, 1), dilation=dilation) + bias
     length = x.shape[1] - (len(weight) - 1) * dilation
-    y = bias
-    for k, matrix in enumerate(weight):
-        y = mx.addmm(y, x[:, k * dilation : k * dilation + length], matrix)
-    return y
+    if length < weight.shape[1]:  # most of the time goes into reading the weights
+        return _windowed(x, weight, bias, dilation)
+    rows = []
+    for row in x:  # a stretch of a batch would be copied for each product
+        y = bias
+        for k, matrix in enumerate(weight):
+            y = mx.addmm(y, row[k * dilation : k * dilation + length], matrix)
+        rows.append(y)
+    return mx.stack(rows) if len(rows) > 1 else rows[0][None]
 
 
 def padded(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
     """`full` with as much silence around (B, T, C) that T stays; K is odd."""
     side = (len(weight) - 1) // 2 * dilation
-    return full(mx.pad(x, [(0, 0), (side, side), (0, 0)]), weight, bias, dilation)
+    silence = mx.zeros((len(x), side, x.shape[2]), dtype=x.dtype)
+    return full(mx.concatenate([silence, x, silence], axis=1), weight, bias, dilation)
 
 
 def strided(x: mx.array, weight: mx.array, bias: mx.array, stride: int) -> mx.array:
     """(B, T, C) by (K, C, D) to (B, (T - K) // stride + 1, D)."""
+    return _windowed(x, weight, bias, 1, stride)
+
+
+def _windowed(
+    x: mx.array, weight: mx.array, bias: mx.array, dilation: int, stride: int = 1
+) -> mx.array:
+    """All that a step of the output depends on in one row, and one product."""
     taps, channels, out = weight.shape
     batch, time, _ = x.shape
-    shape = (batch, (time - taps) // stride + 1, taps * channels)
-    windows = mx.as_strided(x, shape, (time * channels, stride * channels, 1))
+    shape = (batch, (time - 1 - (taps - 1) * dilation) // stride + 1, taps, channels)
+    strides = (time * channels, stride * channels, dilation * channels, 1)
+    windows = mx.as_strided(x, shape, strides).reshape(batch, shape[1], -1)
     return pointwise(windows, weight.reshape(-1, out), bias)

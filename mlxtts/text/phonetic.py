@@ -17,6 +17,8 @@ SENTENCES = {
     "z": "zh",
 }  # fmt: skip
 """By which rules the sentences of a language of text.phonemes are told apart."""
+EARLY = 60  # phonemes, some four seconds
+CLAUSES = tuple(",;:.!?—…")
 OPENERS = "¿¡([{«“‘\"'"
 
 
@@ -27,7 +29,12 @@ class Phonetic(Frontend):
     def __init__(self, vocabulary: frozenset[str], length: int, accent: str = "a") -> None:
         super().__init__((), spoken_form=False, length=length, phonemes=True)
         self._vocabulary = vocabulary
+        self._begun = False  # whether there has been a segment of what is being said
         self.speak(accent)
+
+    def segments(self, text: str) -> tuple[Segment, ...]:
+        self._begun = False
+        return super().segments(text)
 
     def speak(self, accent: str) -> None:
         """Change the language."""
@@ -42,7 +49,10 @@ class Phonetic(Frontend):
     def parts(self, text: str) -> tuple[tuple[Segment, ...], float]:
         """Raises UsageError if the language is not installed."""
         segments, pause = super().parts(text)
-        said = [piece for segment in segments for piece in self._phonemes_of(segment)]
+        said: list[Segment] = []
+        for segment in segments:
+            said += self._phonemes_of(segment)
+            self._begun |= bool(said)
         return tuple(said), pause
 
     def _phonemes_of(self, segment: Segment) -> Iterator[Segment]:
@@ -51,13 +61,24 @@ class Phonetic(Frontend):
         words = _g2p(self._accent, self.lexicon).words(segment.text)
         self._removed |= {*unspoken(words)}
         pause = segment.pause
-        for piece in split(words):
+        for piece in split(words) if self._begun else _early(words):
             phonemes, written = groups(piece)
             self._removed |= set(map(repr, phonemes)) - set(map(repr, self._vocabulary))
             phonemes = "".join(symbol for symbol in phonemes if symbol in self._vocabulary)
             if phonemes.strip():
                 yield Segment(" ".join(filter(None, written)), pause, phonemes, written)
                 pause = 0.0
+
+
+def _early(words: Sequence[Word]) -> list[list[Word]]:
+    """As `split`, but if it begins with a clause that is much shorter, that comes alone, so that
+    there is something to hear soon."""
+    from mlxtts.text.phonemes import split, string
+
+    first = split(words, EARLY)[0]
+    if len(string(words)) > 2 * EARLY and string(first).endswith(CLAUSES):
+        return [first, *split(words[len(first) :])]
+    return split(words)
 
 
 @cache

@@ -82,6 +82,23 @@ def test_phonemes_that_the_model_does_not_have_are_told() -> None:
 
 
 @needs_english
+def test_the_first_clause_of_a_long_sentence_comes_alone() -> None:
+    long = (
+        "When the sun had risen, all of them went down to the harbour and waited for the boats, "
+        "which were late, as they had been the day before and the day before that."
+    )
+    frontend = Phonetic(VOCABULARY, 400)
+    texts = [segment.text for segment in frontend.segments(f"{long} {long} Short, this one.")]
+    assert texts[0] == "When the sun had risen,"
+    assert f"{texts[0]} {texts[1]}" == texts[2] == long
+    assert texts[3] == "Short, this one."
+    assert [segment.text for segment in frontend.segments(long)] == texts[:2]
+    stream = frontend.fresh()
+    parts = [segment.text for _ in range(2) for segment in stream.parts(long)[0]]
+    assert parts == texts[:3]
+
+
+@needs_english
 def test_a_long_text_is_split_and_nothing_lost() -> None:
     text = "words and more words " * 60
     said = Phonetic(VOCABULARY, 5000).segments(text)

@@ -1,5 +1,5 @@
-"""A Kokoro checkpoint as mlxtts.quantize wants to see it, and as mlx-audio reads quantised ones, with
-convolutions of (out, taps, in)."""
+"""A Kokoro checkpoint as mlxtts.quantize wants to see it, and as mlx-audio reads quantised ones:
+with convolutions of (out, taps, in)."""
 
 from __future__ import annotations
 
