@@ -76,13 +76,13 @@ class Take:
         return {name: getattr(self, name) for name in SAMPLING}
 
     def options(self, frame: int) -> Options:
-        """How to decode, with so many codes in a frame."""
+        """How to decode, with so many codes in a frame, or 0 if it has any number of them."""
         if self.method == "normal":
-            return Options(chunk_tokens=ALL * frame)
+            return Options(chunk_tokens=ALL * frame or None)
         return Options(
             lookahead=self.lookahead,
             first=0 if self.method == "early" else None,
-            chunk_tokens=self.chunk_tokens or FRAMES * frame,
+            chunk_tokens=self.chunk_tokens or FRAMES * frame or None,
             chunk_ms=self.chunk_ms,
         )
 

@@ -56,13 +56,11 @@ class Network(Module):
         durations: Durations,
         known: mx.array,
         noise: mx.array,
-        frames: int | None = None,
     ) -> mx.array:
         """Samples of all rows, (B, N), each `frame_samples` for every frame, and arbitrary ones
-        thereafter. `noise`: normal numbers, (B, N, HARMONICS). `frames`: compute as if the longest
-        row had so many."""
+        thereafter. `noise`: normal numbers, (B, N, HARMONICS)."""
         rows, table = _table(ids)
-        out = Ragged([sum(row) for row in durations], frames)
+        out = Ragged([sum(row) for row in durations])
         voice, style = mx.split(styles, 2, axis=1)
         places = mx.array([_places(row, out.time) for row in durations])[..., None]
         expanded = mx.take_along_axis(known, places, axis=1)
