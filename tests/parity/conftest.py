@@ -3,7 +3,9 @@
 import importlib.util
 
 missing = [
-    name for name in ("torch", "transformers", "snac") if importlib.util.find_spec(name) is None
+    name
+    for name in ("torch", "transformers", "snac", "kokoro")
+    if importlib.util.find_spec(name) is None
 ]
 if missing:
     collect_ignore_glob = ["test_*.py"]
