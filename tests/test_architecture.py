@@ -28,7 +28,7 @@ BELOW = {
     "nn": {"errors", "blas"},
     "codecs": {"errors", "wire", "text", "audio", "nn"},
     "models": {"errors", "text", "nn", "codecs"},
-    "engine": {"errors", "wire", "text", "hub", "nn", "codecs", "models"},
+    "engine": {"errors", "wire", "text", "audio", "hub", "nn", "codecs", "models"},
     "serve": {
         *("errors", "output", "ahead", "wire", "text", "audio", "hub", "nn", "codecs", "engine"),
     },

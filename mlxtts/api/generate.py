@@ -37,6 +37,8 @@ class Metadata:
     start, end: seconds of sound before it, and with it.
     elapsed: seconds since the work began.
     utterance: which line that says something, from 0; text: that line.
+    segment: which sentence, or piece of a long one, of the line it begins in, from 0; spoken: that
+        piece, in the form in which it is spoken.
     """
 
     chunk_index: int
@@ -46,6 +48,8 @@ class Metadata:
     elapsed: float
     utterance: int
     text: str
+    segment: int
+    spoken: str
 
 
 def generate_audio(
@@ -169,6 +173,8 @@ def generate_audio_with_callback(
             time.perf_counter() - begin,
             chunk.utterance,
             chunk.text,
+            chunk.segment,
+            chunk.spoken,
         )
         if callback(chunk.samples, metadata) is False:
             return False

@@ -47,6 +47,8 @@ class Chunk:
     start: seconds of sound before it.
     utterance: which line that says something it belongs to, from 0.
     text: that line.
+    segment: which of the pieces that the line is spoken in it begins in, from 0.
+    spoken: that piece, in the form in which it is spoken.
     """
 
     samples: Array
@@ -55,6 +57,8 @@ class Chunk:
     start: float
     utterance: int
     text: str
+    segment: int = 0
+    spoken: str = ""
 
     @property
     def duration(self) -> float:
@@ -167,8 +171,10 @@ class Speech:
                 if isinstance(event, Sound):
                     array = np.frombuffer(event.data, "<f4")
                     start = samples / self.sample_rate
-                    text = requests[place].text
-                    yield Chunk(array, self.sample_rate, index, start, place, text)
+                    request = requests[place]
+                    spoken = request.segments[event.segment].text
+                    where = place, request.text, event.segment, spoken
+                    yield Chunk(array, self.sample_rate, index, start, *where)
                     index, samples = index + 1, samples + len(array)
                 elif isinstance(event, End) and event.reason == "length":
                     warn(f"cut short at the limit of tokens: {requests[place].text!r}")

@@ -7,6 +7,7 @@ gets the samples.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -92,6 +93,7 @@ class Utterance:
         self._parts = 0
         self.sent = 0
         self.passages: list[Passage] = []
+        self._starts: list[int] = []
         self._stream = self._new_stream()
         self._pending: Frames = []
         self._decoded = 0
@@ -126,6 +128,7 @@ class Utterance:
         noise = key(self._seed, self._id, str(self._parts))
         self._parts += 1
         self._told: list[Codes] = []
+        self._seen = 0
         self._start, self._taken = self.sent, 0
         lookahead, first = self._options.lookahead, self._options.first
         try:
@@ -141,7 +144,22 @@ class Utterance:
     def _decode(self) -> Work:
         frames, self._pending = self._pending, []
         self._decoded += len(frames)
-        return self._speech((yield self._stream, frames))
+        pieces = self._speech((yield self._stream, frames))
+        self._find_starts()
+        return pieces
+
+    def _find_starts(self) -> None:
+        """Where the pieces of text begin whose first frames have been decoded."""
+        shift = self._taken - (self.sent - self._start)
+        for number in range(self._seen, len(self._told)):
+            if self._told[number].text is not None:
+                at = self._stream.span(number).start - shift
+                self._starts.append(self._start + max(at, 0))
+        self._seen = len(self._told)
+
+    def segment(self, sample: int) -> int:
+        """Which piece of the text is heard at a sample of the utterance that has left."""
+        return max(bisect_right(self._starts, sample) - 1, 0)
 
     def _finish_stream(self) -> Work:
         pieces = (yield from self._decode()) if self._pending else []

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from mlxtts.audio.chunks import WIDTH
 from mlxtts.codecs import Codec
 from mlxtts.codecs.utterance import Options, Utterance, Work, together
 from mlxtts.engine.engine import Engine
@@ -19,10 +20,12 @@ DEFAULT = Options()
 
 @dataclass(frozen=True)
 class Sound:
-    """The next of an utterance's sound: `data`, float32 little-endian mono samples."""
+    """The next of an utterance's sound: `data`, float32 little-endian mono samples. `segment`:
+    which of the request's segments is heard where they begin."""
 
     id: str
     data: bytes
+    segment: int = 0
 
 
 Event = Begin | Sound | End
@@ -46,6 +49,7 @@ class Synthesis:
         self._codec = codec
         self._wanted: dict[str, tuple[Request, Options]] = {}
         self._utterances: dict[str, Utterance] = {}
+        self._sent: dict[str, int] = {}
         self.rate = codec.rate
         """Samples a second."""
 
@@ -88,11 +92,17 @@ class Synthesis:
         sound = together(self._codec, [self._work(id, of[id]) for id in of])
         for id, pieces in zip(of, sound, strict=True):
             yield from (record for record in of[id] if isinstance(record, Begin))
-            yield from (Sound(id, piece) for piece in pieces)
+            yield from self._sounds(id, pieces)
             for record in of[id]:
                 if isinstance(record, End):
                     self._forget(id)
                     yield record
+
+    def _sounds(self, id: str, pieces: Iterable[bytes]) -> Iterator[Sound]:
+        for piece in pieces:
+            segment = self._utterances[id].segment(self._sent.get(id, 0))
+            yield Sound(id, piece, segment)
+            self._sent[id] = self._sent.get(id, 0) + len(piece) // WIDTH
 
     def _work(self, id: str, records: Iterable[Spoken]) -> Work:
         """What an utterance's records ask of the codec."""
@@ -116,3 +126,4 @@ class Synthesis:
     def _forget(self, id: str) -> None:
         self._wanted.pop(id, None)
         self._utterances.pop(id, None)
+        self._sent.pop(id, None)

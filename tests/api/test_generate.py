@@ -165,6 +165,20 @@ def test_another_speed(speech: Speech, speed: float) -> None:
         generate_audio_streaming(TEXT, speech, speed=3)
 
 
+def test_a_callback_is_told_where_in_the_text_it_is(speech: Speech) -> None:
+    told: list[Metadata] = []
+    generate_audio_with_callback("One. And 2 more.\nThe end.", lambda _, m: told.append(m), speech)
+    where = [(m.utterance, m.segment, m.spoken) for m in told]
+    assert where == sorted(where)
+    assert [*dict.fromkeys(where)] == [
+        (0, 0, "One."),
+        (0, 1, "And two more."),
+        (1, 0, "The end."),
+    ]
+    second = next(m for m in told if m.segment == 1)
+    assert second.start > 0.3
+
+
 def test_callbacks(speech: Speech) -> None:
     told: list[Metadata] = []
     heard: list[np.ndarray] = []
