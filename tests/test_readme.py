@@ -32,7 +32,8 @@ def test_recipes(number: int, online: Run, published: Hub, tmp_path: Path) -> No
     assert published.asked == [] or "mlxtts-fetch" in recipe
     sounds = [path for path in tmp_path.iterdir() if path.name not in ("lines.txt",)]
     assert sounds
-    assert all(path.stat().st_size > 500 for path in sounds)
+    for path in sounds:
+        assert path.stat().st_size > (100 if path.suffix in (".srt", ".jsonl") else 500)
 
 
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -165,16 +165,16 @@ SLOWLY = "cat x.pcm0; until test -s out; do sleep 0.05; done; sleep 0.3; cat x.p
 @pytest.mark.skipif(not shutil.which("script"), reason="needs script on PATH")
 def test_a_line_lives_on_a_terminal(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.pcm0").write_bytes(cut(np.tile(SOUND, 20), 1000) + END)
-    slow = f"({SLOWLY}) | mlxtts-meter {{}} > out"
+    slow = f"({SLOWLY}; sleep 0.3; cat x.pcm0) | mlxtts-meter {{}} > out"
     said = run(f"script -qec '{slow.format('')}' /dev/null").stdout.decode()
     *live, last = said.removesuffix("\r\n").split("\r\x1b[K")
     assert len(live) >= 2
     assert all(
         re.fullmatch(r"mlxtts-meter: +[\d.]+ s +[\d.]+ x +-[\d.]+ dB \|#+ *\|", s) for s in live
     )
-    assert last.startswith("mlxtts-meter: 40.00 s at 24000 Hz")
+    assert last.startswith("mlxtts-meter: 60.00 s at 24000 Hz")
     said = run(f"script -qec '{slow.format('-q')}' /dev/null").stdout.decode()
-    assert said.startswith("mlxtts-meter: 40.00 s at 24000 Hz")
+    assert said.startswith("mlxtts-meter: 60.00 s at 24000 Hz")
 
 
 @pytest.mark.skipif(not shutil.which("script"), reason="needs script on PATH")
