@@ -117,5 +117,8 @@ def _merged(sounds: Sequence[str], written: Sequence[str]) -> tuple[str, tuple[s
         elif text and (not pairs or text[-1] in OPENERS):
             coming += text
         elif text:
-            pairs[-1] = pairs[-1][0], f"{pairs[-1][1]} {text}".strip()
+            pairs[-1] = pairs[-1][0], f"{pairs[-1][1]} {coming}{text}".strip()
+            coming = ""
+    if coming and pairs:
+        pairs[-1] = pairs[-1][0], f"{pairs[-1][1]} {coming}".strip()
     return " ".join(sound for sound, _ in pairs), tuple(text for _, text in pairs)
