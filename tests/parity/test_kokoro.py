@@ -62,7 +62,7 @@ def reference(published: Path) -> Reference:
     return Reference(published)
 
 
-@pytest.mark.parametrize(("text", "speed"), [(TEXT, 1.0), (TEXT[:9], 0.7), (TEXT * 2, 1.6)])
+@pytest.mark.parametrize(("text", "speed"), [(TEXT, 1.6), (TEXT[:9], 0.7)])
 def test_each_part(codec: Codec, reference: Reference, text: str, speed: float) -> None:
     wanted = reference.speak(text, STYLE, speed)
     network, noise = codec.network, mx.array(wanted["noise"])
