@@ -7,6 +7,7 @@
     StreamingAudioProcessor         crossfades between chunks of sound from anywhere
     KokoroPipeline                  that of the package of this name, for phonemes
     load_model                      a model to keep, see api.speech.Speech
+    quantize_model                  its weights in fewer bits
 
 What goes wrong is an exception of mlxtts.errors. Importing mlxtts costs nothing: a name is imported
 when it is first used.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mlxtts.api.pipeline import KokoroPipeline
     from mlxtts.api.processing import StreamingAudioProcessor
     from mlxtts.api.speech import Chunk, Speech, SpeechWarning, load_model
+    from mlxtts.quantize import quantize_model
 
 __all__ = [
     "Chunk",
@@ -39,6 +41,7 @@ __all__ = [
     "generate_audio_streaming",
     "generate_audio_with_callback",
     "load_model",
+    "quantize_model",
 ]
 
 _PLACES = {
@@ -52,6 +55,7 @@ _PLACES = {
     "mlxtts.api.pipeline": ("KokoroPipeline",),
     "mlxtts.api.processing": ("StreamingAudioProcessor",),
     "mlxtts.api.speech": ("Chunk", "Speech", "SpeechWarning", "load_model"),
+    "mlxtts.quantize": ("quantize_model",),
 }
 
 

@@ -32,7 +32,9 @@ BELOW = {
     "serve": {
         *("errors", "output", "ahead", "wire", "text", "audio", "hub", "nn", "codecs", "engine"),
     },
-    "api": {"errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "engine"},
+    "api": {
+        *("errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "models", "engine"),
+    },
     "compare": {"errors", "wire", "audio", "hub", "nn", "codecs", "engine", "api"},
     "catalogue": {"errors", "hub", "nn", "models"},
     "quantize": {"errors", "hub", "nn", "models"},

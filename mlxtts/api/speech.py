@@ -22,7 +22,9 @@ from mlxtts.engine import Request, Speaker, Synthesis
 from mlxtts.engine.order import Order
 from mlxtts.engine.synthesis import Event, Sound
 from mlxtts.errors import TextError, UsageError, subject
+from mlxtts.models import Model
 from mlxtts.nn import mx
+from mlxtts.nn.loading import read_json
 from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text import lines
@@ -84,6 +86,17 @@ class Speech:
         self.frame_codes = speaker.config.frame_codes
         self.speeds = speaker.config.speeds
         """The slowest and the fastest that it speaks of itself, if it can."""
+
+    @property
+    def model(self) -> Model:
+        """The model itself, as quantize_model takes it."""
+        return self._speaker.model
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The object in its config.json."""
+        folder = hub.locate(self.name, hub.Access(offline=True))
+        return read_json(folder / "config.json")
 
     def check(
         self, voice: str | None = None, language: str | None = None, recording: object = None

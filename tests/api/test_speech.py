@@ -1,5 +1,6 @@
 """A model in memory says what the commands say."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 import mlxtts
-from mlxtts import Speech, SpeechWarning, load_model
+from mlxtts import Speech, SpeechWarning, load_model, quantize_model
 from mlxtts.codecs.utterance import Options
 from mlxtts.errors import HubError, ModelError, TextError, UsageError, VoiceError
+from mlxtts.nn import mx
+from mlxtts.nn.loading import read_checkpoint
 from mlxtts.wire import pcm0
 from tests.conftest import ROOT, Run
 
@@ -126,6 +129,22 @@ def test_each_thread_has_its_own(speech: Speech) -> None:
     thread.join()
     assert found[0] is not speech
     assert found[1] == sum(len(chunk.samples) for chunk in speech.speak("Oh."))
+
+
+def test_its_weights_in_fewer_bits(speech: Speech, run: Run, tmp_path: Path) -> None:
+    """Those that the command writes, which begins with float16, while a processor computes in
+    float32: so the scales are as near as float16 is, and some weight goes to the next step."""
+    assert run("mlxtts-quantize --no-measure --bits 4 starter q4").returncode == 0
+    weights, config = quantize_model(speech.model, speech.config, bits=4)
+    written = json.loads((tmp_path / "q4" / "config.json").read_text())
+    assert config["quantization"] == written["quantization"]
+    expected = read_checkpoint(tmp_path / "q4")
+    assert weights.keys() == expected.keys()
+    for name, tensor in weights.items():
+        assert tensor.shape == expected[name].shape
+        if name.endswith(".scales"):
+            near = mx.abs(tensor - expected[name]) <= 2e-3 * mx.abs(tensor)
+            assert mx.mean(near).item() > 0.99
 
 
 def test_importing_costs_nothing() -> None:
