@@ -17,6 +17,8 @@ with, and Orpheus's own sampling. What differs:
 - It sends pieces of `streaming_interval` seconds, as it reckons them: 0.051 is a frame, the
   smallest. The default, 2, is 3.4 s of Orpheus's sound: here all of it, after it is done. As nobody
   overtakes, one client is enough to show that.
+- Its clients wait in asyncio's pool of threads, of which there are six with two cores: of eight the
+  first to be done learn it late, so that the slowest stream is nearer the fastest.
 - It puts up to two frames of the piece before in front of each piece, and sends their sound again.
   What counts is the frames, not the samples.
 - It computes, sorts and draws from all 156,940 tokens, mlxtts from the 4,096 that the slot allows.
