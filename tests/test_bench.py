@@ -1,10 +1,10 @@
-"""The benchmarks of a GPU, in small shapes on a CPU: that they run and count what they say."""
+"""Benchmarks, in small shapes: that they run and count what they say."""
 
 import pytest
 
 from mlxtts.nn import mx
 from tests import kokoro as weights
-from tests.bench import kokoro, models, orpheus, streams
+from tests.bench import kokoro, load, models, orpheus, peers, streams
 
 
 def rows(printed: str) -> list[list[str]]:
@@ -61,3 +61,29 @@ def test_kokoro(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     head, mine = rows(capsys.readouterr().out)
     assert len(mine) == len(head) == 7
     assert all(float(cell) > 0 for cell in mine[1:])
+
+
+def test_what_clients_found() -> None:
+    assert load.figures([(1.0, 2.0), (3.0, 1.0)], 100, 5) == [2, 2.98, 1.5, 1, 0.5, 100, 5]
+    assert load.figures([(1.0, 2.0)], 100, 5) == [1, 1, 2, 2, 1, 100, 5]
+
+
+def test_servers_beside_each_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mlx-audio's where it is installed; that streams are whole they look to themselves."""
+    monkeypatch.setattr(peers, "FRAMES", 3)
+    monkeypatch.setattr(peers, "ROUNDS", 1)
+    monkeypatch.setattr(peers, "LOADS", dict.fromkeys(peers.LOADS, (1, 2)))
+    small = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 1}
+    monkeypatch.setattr(peers, "LLAMA", peers.LLAMA | small)
+    peers.main()
+    printed = capsys.readouterr().out
+    head, *found = rows(printed)
+    names = [peers.OURS] if "Without" in printed else [*peers.LOADS]
+    assert [row[:2] for row in found] == [[name, n] for name in names for n in ("1", "2")]
+    for row in found:
+        figures = dict(zip(head[2:], map(float, row[2:]), strict=True))
+        assert 0 < figures["first audio, s: p50"] <= figures["p99"] <= figures["s in all"] + 0.1
+        assert 0 < figures["slowest"] <= figures["times real time: mean"]
+        assert 0 < figures["slowest / fastest"] <= 1

@@ -5,7 +5,8 @@ frame. Times real time: its sound over the time from its start to its last frame
 slowest stream's over the fastest's. With fewer rows than clients the others wait for one.
 
 mlx-audio's server is not in the table: its Orpheus model has the published token ids and codec
-built in, and cannot load a checkpoint with others, such as the starter voice.
+built in, and cannot load a checkpoint with others, such as the starter voice. peers.py measures
+it with a checkpoint that both can load.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import json
 import struct
 import time
 from collections.abc import Iterator
-from statistics import quantiles
+from statistics import mean, quantiles
 
 from websockets.asyncio.client import connect
 
@@ -28,6 +29,10 @@ TEXT = (
 RATE = 24_000
 LOADS = ((1, 1), (4, 4), (16, 16), (64, 64), (64, 16))
 """Clients and rows."""
+COLUMNS = (
+    *("first audio, s: p50", "p99", "times real time: mean", "slowest", "slowest / fastest"),
+    *("MiB", "s in all"),
+)
 
 
 async def client(address: str) -> tuple[float, float]:
@@ -64,27 +69,24 @@ def row(clients: int, rows: int, blas: str) -> list[str]:
         found = asyncio.run(together(server.address, clients))
         taken = time.perf_counter() - begun
         memory = resident(server.process.pid)
+    return [f"{clients} on {rows} rows", *cells(figures(found, memory, taken))]
+
+
+def figures(found: list[tuple[float, float]], memory: float, taken: float) -> list[float]:
+    """What is in COLUMNS, of what each client found."""
     first = [a for a, _ in found]
     speeds = [b for _, b in found]
-    cuts = quantiles(first, n=100, method="inclusive") if clients > 1 else first * 99
-    total = sum(speeds) / clients
-    return [
-        f"{clients} on {rows} rows",
-        f"{cuts[49]:.2f}",
-        f"{cuts[98]:.2f}",
-        f"{total:.2f}",
-        f"{min(speeds):.2f}",
-        f"{min(speeds) / max(speeds):.2f}",
-        f"{memory:.0f}",
-        f"{taken:.1f}",
-    ]
+    cuts = quantiles(first, n=100, method="inclusive") if len(found) > 1 else first * 99
+    slowest = min(speeds)
+    return [cuts[49], cuts[98], mean(speeds), slowest, slowest / max(speeds), memory, taken]
+
+
+def cells(figures: list[float]) -> list[str]:
+    *most, memory, taken = figures
+    return [*(f"{figure:.2f}" for figure in most), f"{memory:.0f}", f"{taken:.1f}"]
 
 
 def main() -> None:
-    head = [
-        *("first audio, s: p50", "p99", "times real time: mean", "slowest", "slowest / fastest"),
-        *("MiB", "s in all"),
-    ]
     blas = blas_choices()[-1]
     rows = (row(clients, width, blas) for clients, width in LOADS)
-    table([blas_name(blas), *head], rows)
+    table([blas_name(blas), *COLUMNS], rows)

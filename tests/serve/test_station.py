@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -311,6 +312,31 @@ def test_mpv_plays_it(format: str, tmp_path: Path) -> None:
     heard, rate = soundfile.read(tmp_path / "heard.wav", dtype="float32", always_2d=True)
     assert rate == RATE
     assert place(np.append(heard[:, 0], np.zeros(RATE)), SPEECH[:-200])[1] < 0.05
+
+
+@needs("vlc")
+@pytest.mark.parametrize("format", ["wav", "mp3"])
+def test_vlc_plays_it(format: str) -> None:
+    """It refuses to be root's, and then could not write into the test's folder."""
+    somebody = {"user": "nobody", "extra_groups": []} if os.getuid() == 0 else {}
+    output = ("--aout=afile", "--audiofile-file=-", "--no-audiofile-wav")
+    with station("--wait") as server:
+        vlc = subprocess.Popen(
+            ["vlc", "-I", "dummy", *output, "--play-and-exit", f"{server.http}/stream.{format}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(HOME="/nonexistent"),
+            cwd="/",
+            **somebody,
+        )
+        eventually(lambda: server.metric("listeners") == 1)
+        tell(server, *frames(SPEECH), END)
+        assert finish(server) == 0
+        out, _ = vlc.communicate(timeout=60)
+        assert vlc.returncode == 0
+    heard = np.frombuffer(out, "<i2").astype(np.float32) / 2**15
+    assert 0 <= len(heard) - len(SPEECH) < 4_000
+    assert place(np.append(heard, np.zeros(RATE)), SPEECH[:-200])[1] < 0.05
 
 
 def test_the_token_guards_the_sound_but_not_the_page(tmp_path: Path) -> None:
