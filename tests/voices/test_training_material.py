@@ -1,12 +1,16 @@
 """What the starter voice is trained from and how it is measured; the training itself is tested in
 tests/parity, as it needs torch."""
 
+import random
+import re
+
 import numpy as np
 import pytest
 
 from mlxtts.voices.starter.training import (
     chain,
     evaluate,
+    letters,
     listen,
     measures,
     phrases,
@@ -47,6 +51,21 @@ def test_a_dealer_deals_every_word_before_it_repeats_one():
     deal = phrases.dealer(list("abcdef"), seed=3)
     for _ in range(3):
         assert sorted(deal() for _ in range(6)) == list("abcdef")
+
+
+def test_spelled_letters_stand_alone_and_at_every_place_of_a_sentence():
+    rng = random.Random(5)
+    made = [letters.spelled(rng, ["mellow", "it's"]) for _ in range(3000)]
+    assert all(text.normalise(line) == line for line in made)
+    for pattern in (
+        r"[a-z]( [a-z]){5}[.!?]?",
+        r"[a-z]( [a-z]){3} [a-z]{2,}.* the .*",
+        r"[a-z]{2,} .*, [a-z], [a-z],? and [a-z] [a-z]{2,}.*",
+        r".* [a-z]{2,}( [a-z]){2,}",
+        r".*\b([a-z])(,? \1){2}\b.*",
+        r"mellow is spelled m, e, l, l, o, w\.",
+    ):
+        assert any(re.fullmatch(pattern, line) for line in made), pattern
 
 
 def test_error_rates_count_edits():
