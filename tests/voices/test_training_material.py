@@ -1,6 +1,7 @@
 """What the starter voice is trained from and how it is measured; the training itself is tested in
 tests/parity, as it needs torch."""
 
+import pickle
 import random
 import re
 
@@ -14,6 +15,7 @@ from mlxtts.voices.starter.training import (
     listen,
     measures,
     phrases,
+    progress,
     teacher,
     text,
 )
@@ -109,3 +111,29 @@ def test_short_words_may_differ_by_a_frame_or_two():
     spoken = [chain.Spoken(None, 7, "stop", 0, 0)]
     found = evaluate.durations(spoken, [np.zeros(5 * teacher.FRAME)])
     assert (found["short"], found["long"]) == (0, 0)
+
+
+def test_what_was_made_is_not_made_again_unless_the_settings_changed(tmp_path):
+    path, asked = tmp_path / "progress", []
+
+    def make(until):
+        def numbers(first):
+            asked.append(first)
+            yield from range(first, until)
+
+        return numbers
+
+    first = progress.Progress(path, {"seed": 0}, resume=True)
+    assert first.go_on("squares", make(3)) == [0, 1, 2]
+    with path.open("ab") as file:
+        file.write(pickle.dumps(("squares", 3))[:-4])  # interrupted while writing
+    for until, wanted in ((5, [0, 1, 2, 3, 4]), (5, [0, 1, 2, 3, 4])):
+        again = progress.Progress(path, {"seed": 0}, resume=True)
+        assert again.go_on("squares", make(until)) == wanted
+    assert again.go_on("others", make(1)) == [0]
+    assert asked == [0, 3, 5, 0]
+    assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}
+    assert progress.Progress(path, {"seed": 1}, resume=False).lists == {}
+    path.write_bytes(b"")
+    assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}
+    assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}
