@@ -20,6 +20,7 @@ from mlxtts.voices.starter.training import (
     codec_train,
     flite,
     kernels,
+    listen,
     lm,
     lm_data,
     lm_train,
@@ -349,8 +350,19 @@ def test_the_evaluation_prints_a_table(trained, voice, capsys):
     printed = capsys.readouterr().out
     assert "| whole chain | " in printed
     assert "2 utterances: " in printed
-    figures = json.loads((trained / "evaluation.json").read_text())
+    text = (trained / "evaluation.json").read_text()
+    figures = json.loads(text)
     assert figures["codec alone"]["rates"]["slt"][0] > figures["teacher"]["rates"]["slt"][0]
+
+    def never(*_):
+        raise AssertionError("done again")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listen, "hear_each", lambda audios, _: map(never, audios))
+        patch.setattr(chain, "_speak", never)
+        call("evaluate", "--work", trained, "--resume", *small)
+    assert capsys.readouterr().out == printed
+    assert (trained / "evaluation.json").read_text() == text
 
 
 def test_encode_part_of_the_shards_only(trained):

@@ -1,15 +1,21 @@
 """What the starter voice is trained from and how it is measured; the training itself is tested in
 tests/parity, as it needs torch."""
 
+import pickle
+import random
+import re
+
 import numpy as np
 import pytest
 
 from mlxtts.voices.starter.training import (
     chain,
     evaluate,
+    letters,
     listen,
     measures,
     phrases,
+    progress,
     teacher,
     text,
 )
@@ -47,6 +53,21 @@ def test_a_dealer_deals_every_word_before_it_repeats_one():
     deal = phrases.dealer(list("abcdef"), seed=3)
     for _ in range(3):
         assert sorted(deal() for _ in range(6)) == list("abcdef")
+
+
+def test_spelled_letters_stand_alone_and_at_every_place_of_a_sentence():
+    rng = random.Random(5)
+    made = [letters.spelled(rng, ["mellow", "it's"]) for _ in range(3000)]
+    assert all(text.normalise(line) == line for line in made)
+    for pattern in (
+        r"[a-z]( [a-z]){5}[.!?]?",
+        r"[a-z]( [a-z]){3} [a-z]{2,}.* the .*",
+        r"[a-z]{2,} .*, [a-z], [a-z],? and [a-z] [a-z]{2,}.*",
+        r".* [a-z]{2,}( [a-z]){2,}",
+        r".*\b([a-z])(,? \1){2}\b.*",
+        r"mellow is spelled m, e, l, l, o, w\.",
+    ):
+        assert any(re.fullmatch(pattern, line) for line in made), pattern
 
 
 def test_error_rates_count_edits():
@@ -90,3 +111,29 @@ def test_short_words_may_differ_by_a_frame_or_two():
     spoken = [chain.Spoken(None, 7, "stop", 0, 0)]
     found = evaluate.durations(spoken, [np.zeros(5 * teacher.FRAME)])
     assert (found["short"], found["long"]) == (0, 0)
+
+
+def test_what_was_made_is_not_made_again_unless_the_settings_changed(tmp_path):
+    path, asked = tmp_path / "progress", []
+
+    def make(until):
+        def numbers(first):
+            asked.append(first)
+            yield from range(first, until)
+
+        return numbers
+
+    first = progress.Progress(path, {"seed": 0}, resume=True)
+    assert first.go_on("squares", make(3)) == [0, 1, 2]
+    with path.open("ab") as file:
+        file.write(pickle.dumps(("squares", 3))[:-4])  # interrupted while writing
+    for until, wanted in ((5, [0, 1, 2, 3, 4]), (5, [0, 1, 2, 3, 4])):
+        again = progress.Progress(path, {"seed": 0}, resume=True)
+        assert again.go_on("squares", make(until)) == wanted
+    assert again.go_on("others", make(1)) == [0]
+    assert asked == [0, 3, 5, 0]
+    assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}
+    assert progress.Progress(path, {"seed": 1}, resume=False).lists == {}
+    path.write_bytes(b"")
+    assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}
+    assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}

@@ -96,13 +96,12 @@ class Voices:
     def __exit__(self, *_):
         self.pool.terminate()
 
-    def speak(self, jobs, seed=0, aloud=True):
-        """``Spoken`` for each (voice, line) in ``jobs``, in order."""
-        return self.pool.map(
-            _speak,
-            [(number, voice, line, seed, aloud) for number, (voice, line) in enumerate(jobs)],
-            chunksize=4,
-        )
+    def speak(self, jobs, seed=0, aloud=True, first=0):
+        """``Spoken`` for each (voice, line) in ``jobs`` from the ``first`` on, in order, as they
+        come.
+        """
+        numbered = [(number, *job, seed, aloud) for number, job in enumerate(jobs)]
+        return self.pool.imap(_speak, numbered[first:], chunksize=4)
 
     def sound(self, codes):
         """Audio (T,) of each array of codes (n, 7)."""

@@ -2,11 +2,13 @@
 teacher, durations, speed.
 
 ``python -m mlxtts.voices.starter.training evaluate --work DIR --voice FOLDER`` prints the table and
-writes WORK/evaluation.json. Lines come from heldout.txt: the first 200 are spoken in every voice
+writes WORK/evaluation.json; with ``--resume``, what was already spoken and heard is taken from
+WORK/evaluation.progress. Lines come from heldout.txt: the first 200 are spoken in every voice
 and listened to, the others in one voice each and only timed. The codec's encoder is torch's, as in
 training; all else is mlxtts, as a listener gets it.
 """
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -17,6 +19,7 @@ import numpy as np
 from . import listen, measures, teacher, text
 from .flite import VOICES, Flite
 from .log import say
+from .progress import Progress
 
 SHORT, LONG = 0.8, 1.25  # duration by the teacher's: below, a drop or early end; above, a loop
 SLACK = 0.25  # seconds by which it must differ too, as short words have few frames
@@ -130,11 +133,20 @@ def plan(lines, args):
     return heard, [(args.voices[i % len(args.voices)], line) for i, line in rest]
 
 
+def settings(args, folder):
+    """What the results depend on."""
+    names = "heard timed skip voices temperature top_p seed".split()
+    paths = [*sorted(p for p in folder.rglob("*") if p.is_file()), Path(args.lines)]
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    return {name: getattr(args, name) for name in names} | {"files": digests}
+
+
 def measure(args):
     """(figures, what was listened to, recordings by row name)."""
     from .chain import Voices
 
     folder = Path(args.voice or Path(args.work) / "voice")
+    kept = Progress(Path(args.work, "evaluation.progress"), settings(args, folder), args.resume)
     jobs, more = plan(text.read(args.lines), args)
     references = teach_all(jobs + more, args.cores)
     made = {"teacher": references[: len(jobs)]}
@@ -147,14 +159,18 @@ def measure(args):
             )
             say("evaluate: the codec has spoken")
         if not args.codec_only:
-            spoken = voices.speak(jobs, args.seed)
+            spoken = kept.go_on("spoken", lambda n: voices.speak(jobs, args.seed, first=n))
             made["whole chain"] = [s.audio for s in spoken]
             say("evaluate: the voice has spoken")
             figures["speeds"] = speeds(spoken)
-            spoken += voices.speak(more, args.seed, aloud=False)
+            timed = kept.go_on(
+                "timed", lambda n: voices.speak(more, args.seed, aloud=False, first=n)
+            )
+            spoken = [*spoken, *timed]
             figures["durations"] = durations(spoken, references)
     for row, audios in made.items():
-        figures[row] = {"rates": rates(jobs, listen.hear_all(audios, args.cores), args.voices)}
+        heard = kept.go_on(row, lambda n, a=audios: listen.hear_each(a[n:], args.cores))
+        figures[row] = {"rates": rates(jobs, heard, args.voices)}
         if row != "teacher":
             figures[row] |= distances(made["teacher"], audios, args.cores)
             figures[row]["step"] = max(map(measures.steps, audios))

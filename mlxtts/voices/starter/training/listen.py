@@ -36,10 +36,15 @@ def hear(audio):
     return plain(heard.hypstr) if heard else ""
 
 
-def hear_all(audios, cores=None):
-    """``hear`` for a list, in parallel, in order."""
+def hear_each(audios, cores=None):
+    """``hear`` for a list, in parallel, in order, as they come."""
     with multiprocessing.get_context("fork").Pool(cores or os.cpu_count()) as pool:
-        return pool.map(hear, audios, chunksize=2)
+        yield from pool.imap(hear, audios, chunksize=2)
+
+
+def hear_all(audios, cores=None):
+    """The same as a list."""
+    return list(hear_each(audios, cores))
 
 
 def edits(wanted, got):

@@ -1,5 +1,4 @@
-"""Sentences made from nothing but word lists and patterns: numbers, dates, spelled letters, plain
-grammar.
+"""Sentences made from nothing but word lists and patterns: numbers, dates, plain grammar.
 
 Knows only English patterns; everything comes from the random generator that is passed in, so the
 same seed gives the same lines. What the lines are used for is text.py's business.
@@ -58,7 +57,6 @@ UNITS = (
     "dollars pounds cents miles metres feet inches kilograms grams litres hours minutes seconds "
     "days weeks months years degrees percent people pages points times"
 ).split()
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ASK = (
     "what who where when why how which whose do does did is are was were can could will would "
     "should may has have had"
@@ -146,24 +144,6 @@ def numbers(rng):
         lambda: f"chapter {say(rng.randint(1, 80))}, page {say(rng.randint(1, 900))}",
     ]
     return rng.choice(patterns)() + rng.choice([".", ".", ".", "", "!", "?"])
-
-
-def spelled(rng, words):
-    """Letters one by one: abbreviations, words spelled out, single letters in a sentence."""
-    few = " ".join(rng.choice(LETTERS) for _ in range(rng.randint(1, 5)))
-    word = rng.choice(words)
-    return rng.choice(
-        [
-            f"{few}.",
-            f"the {few} is closed.",
-            f"{word} is spelled {', '.join(c for c in word[:8] if c in LETTERS)}.",
-            f"the letter {rng.choice(LETTERS)}.",
-            f"press {rng.choice(LETTERS)} and then {rng.choice(LETTERS)}.",
-            f"is it {rng.choice(LETTERS)} or {rng.choice(LETTERS)}?",
-            f"{', '.join(few.split())}",
-            f"she works for the {few} in {word}.",
-        ]
-    )
 
 
 def noun_phrase(rng):

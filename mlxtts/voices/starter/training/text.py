@@ -14,7 +14,7 @@ from pathlib import Path
 
 from num2words import num2words
 
-from . import phrases
+from . import letters, phrases
 from .log import say
 
 CHARACTERS = " abcdefghijklmnopqrstuvwxyz',.?!;:-"
@@ -23,10 +23,10 @@ SKIP = {"ascii-art", "translate-me", "perl", "zippy", "limerick", "goedel"}
 SHARES = {
     "whole": 0.30,
     "span": 0.20,
-    "salad": 0.24,
+    "salad": 0.20,
     "plain": 0.08,
     "numbers": 0.08,
-    "spelled": 0.04,
+    "spelled": 0.08,
     "short": 0.06,
 }
 
@@ -136,7 +136,7 @@ class Maker:
 
     def spelled(self):
         """Spelled letters."""
-        return phrases.spelled(self.rng, self.common)
+        return letters.spelled(self.rng, self.common)
 
     def short(self):
         """One word, sometimes two."""
