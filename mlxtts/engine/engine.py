@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from mlxtts.engine.request import Request
 from mlxtts.engine.scheduler import Job, Scheduler
 from mlxtts.models import Config, Frames, Model, Prompt
+from mlxtts.nn import on_cpu
 from mlxtts.nn.random import key
 from mlxtts.text.sentences import extent
 from mlxtts.wire.tokens import Begin, Codes, End
 
-READING = 512  # tokens of prompts read in a step, while others are spoken
+READING = 512 if on_cpu() else 2048  # tokens of prompts read in a step, while others are spoken
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Engine:
     def __init__(self, model: Model, config: Config, width: int = 1) -> None:
         self._model = model
         self._config = config
-        self._batch = model.batch()
+        self._batch = model.batch(width)
         self._scheduler = Scheduler(width)
         self._prompts: dict[Job, Prompt] = {}
         self._ahead: Frame | None = None
@@ -81,15 +82,24 @@ class Engine:
 
     def _read(self) -> None:
         """Read prompts, so many that who is being spoken need not wait long, and let them join."""
-        scheduler = self._scheduler
-        budget = READING
+        scheduler, budget = self._scheduler, READING
         while scheduler.preparing and (budget or not scheduler.rows):
-            prompt = self._prompts[scheduler.preparing[0]]
-            tokens = min(prompt.left, budget or READING)
-            self._batch.read(prompt, tokens)
-            budget -= min(tokens, budget)
-            if not prompt.left:
+            pieces = self._pieces(budget or READING)
+            budget = max(0, budget - sum(tokens for _, tokens in pieces))
+            self._batch.read(pieces)
+            while scheduler.preparing and not self._prompts[scheduler.preparing[0]].left:
                 self._batch.join(self._prompts.pop(scheduler.join()))
+
+    def _pieces(self, budget: int) -> list[tuple[Prompt, int]]:
+        """What to read of prompts, so many tokens at most."""
+        pieces = []
+        for job in self._scheduler.preparing:
+            prompt = self._prompts[job]
+            pieces.append((prompt, min(prompt.left, budget)))
+            budget -= pieces[-1][1]
+            if not budget:
+                break
+        return pieces
 
     def _launch(self) -> Frame | None:
         if not self._scheduler.rows:

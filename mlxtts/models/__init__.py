@@ -144,8 +144,8 @@ class Batch(Protocol):
     """Segments being spoken together, a frame at a time: its rows, in the order in which they
     joined, but that the last takes the place of one that leaves. Nothing is waited for here."""
 
-    def read(self, prompt: Any, tokens: int) -> None:
-        """Read so much more of a prompt."""
+    def read(self, pieces: Sequence[tuple[Any, int]]) -> None:
+        """Read so much more of each of these prompts."""
 
     def join(self, prompt: Any) -> None:
         """Make a prompt that has been read the last row."""
@@ -164,8 +164,8 @@ class Model(Protocol):
     def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         """What begins a segment. `keys`: see nn.random."""
 
-    def batch(self) -> Batch:
-        """One without rows."""
+    def batch(self, width: int = 1) -> Batch:
+        """One without rows, of which there will be at most `width`."""
 
     def expectations(self, text: str, voice: str, frames: Sequence[Any]) -> list[mx.array]:
         """What the model expects where a segment is spoken in these frames: of each code, given all

@@ -34,6 +34,7 @@ __all__ = [
     "RMSNorm",
     "mx",
     "on_cpu",
+    "on_cuda",
     "tree_flatten",
     "tree_unflatten",
 ]
@@ -42,3 +43,8 @@ __all__ = [
 def on_cpu() -> bool:
     """True if MLX computes on the CPU by default."""
     return bool(mx.default_device() == mx.Device(mx.cpu))
+
+
+def on_cuda() -> bool:
+    """True if MLX computes on a GPU of NVIDIA's by default."""
+    return not on_cpu() and mx.cuda.is_available()

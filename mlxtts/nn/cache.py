@@ -26,6 +26,12 @@ class Cache:
         return len(self._starts)
 
     @property
+    def layers(self) -> list[mx.array]:
+        """Those of all layers, (rows, 2 kv_heads, columns, head_dim) each; a row that began first
+        begins in the first column, as all do that began at once."""
+        return [held for held in self._layers if held is not None]
+
+    @property
     def offset(self) -> int | mx.array:
         """The next position: of all rows, or where they differ of each, (B,)."""
         return self._column - (self._first if self._begun is None else self._begun)
@@ -57,9 +63,9 @@ class Cache:
         """Say that all layers have been given `count` more positions."""
         self._column += count
 
-    def append(self, other: Cache) -> None:
-        """Add the row of a cache of one row as the last."""
-        rows, length = len(self), other._column
+    def append(self, other: Cache, row: int, length: int) -> None:
+        """Add the first positions of a row, of a cache whose rows began at once, as the last."""
+        rows = len(self)
         if not rows:
             self._column = length
         if shift := max(0, length - self._column):
@@ -70,7 +76,7 @@ class Cache:
             held = self._layers[n]
             if held is None or len(held) <= rows or held.shape[2] < self._column:
                 held = self._layers[n] = _grown(held, theirs, 2 * rows or 1, self._column)
-            held[rows : rows + 1, :, here] = theirs[:, :, :length]
+            held[rows : rows + 1, :, here] = theirs[row : row + 1, :, :length]
         self._starts.append(here.start)
         self._rows_changed()
 

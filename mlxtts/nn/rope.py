@@ -54,6 +54,8 @@ class Rope:
             frequencies = [scaling(frequency) for frequency in frequencies]
         self._head_dim = head_dim
         self._turned = heads + kv_heads
+        self.rates = mx.array(frequencies)
+        """Radians a position of each pair."""
         self._wavelengths = mx.array([1 / frequency for frequency in frequencies])
         self._rates = mx.array(frequencies * self._turned + [0.0] * (len(frequencies) * kv_heads))
         self._block = -1

@@ -54,6 +54,19 @@ class Settings:
         self.top_p = _column([row.top_p for row in rows])
         self.min_p = _column([row.min_p for row in rows])
         self.penalty = _column([row.repetition_penalty for row in rows])
+        self._rows = rows
+
+    @property
+    def table(self) -> mx.array | None:
+        """As nn.cuda wants them, (B, 5); None if there is a top-k among them."""
+        if _used(self.top_k, 0):
+            return None
+        return mx.array(
+            [
+                (x.temperature or 1, x.temperature > 0, x.top_p, x.min_p, x.repetition_penalty)
+                for x in self._rows
+            ]
+        )
 
     @property
     def penalises(self) -> bool:

@@ -19,10 +19,17 @@ class Snake(Module):
         self._derived: tuple[mx.array, mx.array] | None = None
 
     def __call__(self, x: mx.array) -> mx.array:
+        if not on_cpu():
+            return _fused(x, self.alpha)
         if self._derived is None:  # weights are loaded before anything is computed
             self._derived = self.alpha / math.pi, 1 / (self.alpha + 1e-9)
         turns, scale = self._derived
-        return x + scale * (_sin2(x * turns) if on_cpu() else mx.square(mx.sin(x * self.alpha)))
+        return x + scale * _sin2(x * turns)
+
+
+@mx.compile
+def _fused(x: mx.array, alpha: mx.array) -> mx.array:
+    return x + mx.square(mx.sin(x * alpha)) / (alpha + 1e-9)
 
 
 def _sin2(turns: mx.array) -> mx.array:

@@ -119,7 +119,7 @@ class Block(Module):
 class Transformer(Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self._rope = Rope(
+        self.rope = Rope(
             shape.head_dim,
             shape.num_attention_heads,
             shape.num_key_value_heads,
@@ -132,9 +132,9 @@ class Transformer(Module):
 
     def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
         """Hidden states, (B, T, hidden_size), of the next tokens, (B, T), of all rows of the cache;
-        several at a time only of a single row."""
+        several at a time only of rows that began at once."""
         x = self.embed_tokens(tokens)
-        step = Step(cache, self._rope.at(cache.offset, tokens.shape[1]), cache.mask)
+        step = Step(cache, self.rope.at(cache.offset, tokens.shape[1]), cache.mask)
         for n, layer in enumerate(self.layers):
             x = layer(x, step, n)
         cache.advance(tokens.shape[1])

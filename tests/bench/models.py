@@ -153,9 +153,13 @@ def engine(model: Model, width: int) -> Engine:
     return Engine(model, model.config, width)
 
 
-def request(name: str, letters: int, frames: int, sampling: Sampling = SAMPLING) -> Request:
-    """To be read from so many tokens and spoken for so many frames, unless the end is drawn."""
-    return Request(name, "", (Segment("x" * letters),), "tara", sampling, 0, max_frames=frames)
+def request(
+    name: str, letters: int, frames: int, sampling: Sampling = SAMPLING, segments: int = 1
+) -> Request:
+    """To be read from so many tokens and spoken for so many frames, unless the end is drawn, each
+    in so many segments."""
+    parts = (Segment("x" * (letters // segments)),) * segments
+    return Request(name, "", parts, "tara", sampling, 0, max_frames=frames // segments)
 
 
 Theirs = Callable[[int, int], float]

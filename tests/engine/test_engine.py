@@ -1,5 +1,6 @@
 """The loop, with a model that says what its text tells it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -40,12 +41,13 @@ class Model:
         self.keys = keys[0].tolist()  # type: ignore[assignment]
         return Prompt(segment.text, len(segment.text))
 
-    def batch(self) -> "Model":
+    def batch(self, width: int = 1) -> "Model":
         return self
 
-    def read(self, prompt: Prompt, tokens: int) -> None:
-        assert 0 < tokens <= prompt.left
-        prompt.left -= tokens
+    def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
+        for prompt, tokens in pieces:
+            assert 0 < tokens <= prompt.left
+            prompt.left -= tokens
 
     def join(self, prompt: Prompt) -> None:
         assert not prompt.left

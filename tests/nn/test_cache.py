@@ -27,7 +27,7 @@ class Rows:
         for layer in range(LAYERS):
             single.update(layer, tensor([row], layer))
         single.advance(length)
-        self.cache.append(single)
+        self.cache.append(single, 0, length)
         self.rows.append(row)
 
     def leave(self, row: int) -> None:

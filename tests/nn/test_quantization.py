@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Embedding, Linear, mx
-from mlxtts.nn.quantization import Packed, Packing, Quantization, project, stack, unpacked
+from mlxtts.nn import Embedding, Linear, Module, QuantizedEmbedding, QuantizedLinear, mx
+from mlxtts.nn.quantization import (
+    Packed,
+    Packing,
+    Quantization,
+    project,
+    stack,
+    unpack,
+    unpacked,
+)
 
 RANDOM = mx.array(np.random.default_rng(0).standard_normal((96, 128), np.float32))
 
@@ -101,3 +109,28 @@ def test_some_rows_of_a_product(kind: type, packing: Packing) -> None:
     packed = layer.to_quantized(**packing.options)
     expected = x @ unpacked(pack(RANDOM, packing)).astype(mx.float32).T
     np.testing.assert_allclose(np.array(project(x, packed, 5, 70)), expected[:, 5:70], atol=1e-4)
+
+
+class Pair(Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = Embedding(96, 128)
+        self.layers = [Linear(128, 64, bias=False)]
+
+    def __call__(self, tokens: mx.array) -> mx.array:
+        return self.layers[0](self.table(tokens))
+
+
+def test_wide_batches_unpack_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, tokens = Pair(), mx.array([3, 95, 0])
+    pair.update_modules(
+        {"table": pair.table.to_quantized(64, 8), "layers": [pair.layers[0].to_quantized(32, 4)]}
+    )
+    expected = pair(tokens)
+    size = 2 * (96 * 128 + 128 * 64)
+    for memory, kept in ((3 * size, True), (5 * size, False)):
+        monkeypatch.setattr(mx, "device_info", lambda memory=memory: {"total_memory": memory})
+        unpack(pair)
+        assert isinstance(pair.table, QuantizedEmbedding) == kept
+        assert isinstance(pair.layers[0], QuantizedLinear) == kept
+        np.testing.assert_allclose(pair(tokens), expected, atol=1e-5)

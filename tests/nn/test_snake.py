@@ -1,10 +1,21 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from mlxtts.nn import mx, snake
 
 
+@pytest.fixture
+def uncompiled() -> Iterator[None]:
+    """Compiling for a CPU needs a compiler."""
+    mx.disable_compile()
+    yield
+    mx.enable_compile()
+
+
 @pytest.mark.parametrize("cpu", [True, False])
+@pytest.mark.usefixtures("uncompiled")
 def test_snake(monkeypatch: pytest.MonkeyPatch, cpu: bool) -> None:
     monkeypatch.setattr(snake, "on_cpu", lambda: cpu)
     module = snake.Snake(5)

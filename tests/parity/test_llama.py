@@ -65,7 +65,7 @@ def test_small_greedy_codes() -> None:
     assert margin > 1e-4
     row = Prompt(prompt.tolist(), Sampling(temperature=0), key(0))
     batch = build(weights.ORPHEUS_SMALL, tensors).batch()
-    batch.read(row, row.left)
+    batch.read([(row, row.left)])
     batch.join(row)
     found = np.concatenate([np.array(batch.frame().codes[0]) for _ in range(30)]).tolist()
     assert found == expected.tolist()

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from mlxtts.codecs.snac.config import Config
-from mlxtts.nn import Module, conv, mx
+from mlxtts.nn import Module, conv, mx, on_cpu
 from mlxtts.nn.random import normal_at
 from mlxtts.nn.snake import Snake
 
@@ -142,12 +142,17 @@ class ResidualUnit(Module):
             Snake(channels),
             Convolution(channels, channels, bias=channels),
         ]
+        self._run = self._plain if on_cpu() else mx.compile(self._plain)
 
     def __call__(self, x: mx.array, flow: Flow) -> mx.array | None:
         reach = KERNEL // 2 * self.dilation
         window = flow.window(x, reach)
         if window is None:
             return None
+        return self._run(window)
+
+    def _plain(self, window: mx.array) -> mx.array:
+        reach = KERNEL // 2 * self.dilation
         before, wide, between, across = self.block
         y = conv.depthwise(before(window), wide.weight, wide.bias, self.dilation)
         y = conv.pointwise(between(y), across.weight, across.bias)

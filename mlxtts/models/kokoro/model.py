@@ -45,7 +45,7 @@ class Batch:
     def __init__(self) -> None:
         self._rows: list[Prompt] = []
 
-    def read(self, prompt: Prompt, tokens: int) -> None:
+    def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
         """All of it is known."""
 
     def join(self, prompt: Prompt) -> None:
@@ -73,7 +73,7 @@ class Model:
     def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         return Prompt(segment)
 
-    def batch(self) -> Batch:
+    def batch(self, width: int = 1) -> Batch:
         return Batch()
 
     def expectations(self, text: str, voice: str, frames: Sequence[str]) -> list[mx.array]:

@@ -5,18 +5,24 @@ All rows are at the same slot of their frames, so a step computes one slice of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlxtts.models import Frame
 from mlxtts.models.orpheus.config import SLOTS
-from mlxtts.nn import mx
+from mlxtts.nn import cuda, mx, on_cpu, on_cuda
 from mlxtts.nn.cache import Cache
+from mlxtts.nn.quantization import unpack
 from mlxtts.nn.random import fold
 from mlxtts.nn.sampling import Sampling, Settings, noise, penalise, sample
+from mlxtts.nn.slots import Slots
+from mlxtts.nn.step import Steps
 
 if TYPE_CHECKING:
     from mlxtts.models.orpheus.model import Model
+
+PADDING = 64  # prompts that are read together are filled up to a multiple of this
 
 
 class Prompt:
@@ -27,6 +33,7 @@ class Prompt:
         self.sampling = sampling
         self.keys = keys
         self.cache: Cache | None = None
+        self.row = 0
         self.read = 0
 
     @property
@@ -50,10 +57,17 @@ class Drawn:
 class Batch:
     """Implements models.Batch."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, width: int) -> None:
         self._model = model
         self._config = model.config
-        self._cache = Cache(model.config.num_hidden_layers, rows=0)
+        shape = model.config.shape
+        self._in_place = on_cuda() and cuda.fits(shape.head_dim)
+        self._cache: Cache | Slots = Cache(shape.num_hidden_layers, rows=0)
+        if on_cuda() and width > 1:
+            unpack(model)
+        if self._in_place:
+            self._cache = Slots()
+            self._steps = Steps(model.model, shape.num_attention_heads, shape.rms_norm_eps)
         self._prompts: list[Prompt] = []
         self._births: list[int] = []
         self._frames = 0
@@ -61,16 +75,33 @@ class Batch:
         self._inputs = mx.zeros((0, 1), dtype=mx.int32)
         self._said = mx.zeros((0, self._window, SLOTS), dtype=mx.int32)
 
-    def read(self, prompt: Prompt, tokens: int) -> None:
+    def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
+        whole = [prompt for prompt, tokens in pieces if not prompt.read and tokens == prompt.left]
+        if whole and not on_cpu():
+            self._read_together(whole)
+        for prompt, tokens in pieces:
+            if prompt.left:
+                self._read_on(prompt, tokens)
+
+    def _read_on(self, prompt: Prompt, tokens: int) -> None:
         if prompt.cache is None:
             prompt.cache = Cache(self._config.num_hidden_layers)
         chunk = prompt.tokens[prompt.read : prompt.read + min(tokens, prompt.left)]
         self._model.model(mx.array([chunk]), prompt.cache)
         prompt.read += len(chunk)
 
+    def _read_together(self, prompts: Sequence[Prompt]) -> None:
+        """Whole prompts side by side; what is put behind the shorter ones is not looked at."""
+        length = -(-max(prompt.left for prompt in prompts) // PADDING) * PADDING
+        rows = [prompt.tokens[:-1] for prompt in prompts]
+        cache = Cache(self._config.num_hidden_layers, rows=len(rows))
+        self._model.model(mx.array([row + [0] * (length - len(row)) for row in rows]), cache)
+        for n, prompt in enumerate(prompts):
+            prompt.cache, prompt.row, prompt.read = cache, n, prompt.left
+
     def join(self, prompt: Prompt) -> None:
         assert prompt.cache is not None
-        self._cache.append(prompt.cache)
+        self._cache.append(prompt.cache, prompt.row, prompt.read)
         prompt.cache = None
         self._prompts.append(prompt)
         self._births.append(self._frames)
@@ -89,7 +120,7 @@ class Batch:
     def frame(self) -> Drawn:
         size = self._config.codebook_size
         draws = noise(fold(self._keys, self._frames), SLOTS, size + 1)
-        codes = mx.stack([self._code(slot, draws[:, slot]) for slot in range(SLOTS)], axis=-1)
+        codes = mx.stack([self._code(slot, draws) for slot in range(SLOTS)], axis=-1)
         if self._settings.penalises:
             self._said[:, self._frames % self._window] = codes
         self._frames += 1
@@ -100,18 +131,31 @@ class Batch:
     def _code(self, slot: int, draws: mx.array) -> mx.array:
         """The codes at the next slot, (B,)."""
         config = self._config
-        hidden = self._model.model(self._inputs, self._cache)[:, -1]
-        logits = self._model.logits(hidden, slot)
+        hidden = self._hidden()
+        code = self._chosen(self._model.logits(hidden, slot), slot, draws)
+        self._inputs = (config.audio_token_offset + slot * config.codebook_size + code)[:, None]
+        if not on_cpu():
+            mx.async_eval(self._inputs)  # a GPU goes on while the next step is being described
+        return code
+
+    def _chosen(self, logits: mx.array, slot: int, draws: mx.array) -> mx.array:
+        if self._table is not None:
+            return cuda.choose(logits, self._table, draws, self._said, slot)
         if self._settings.penalises:
             logits = penalise(logits, self._said[..., slot], self._settings)
-        code = sample(logits, self._settings, draws[:, : logits.shape[1]])
-        self._inputs = (config.audio_token_offset + slot * config.codebook_size + code)[:, None]
-        return code
+        return sample(logits, self._settings, draws[:, slot, : logits.shape[1]])
+
+    def _hidden(self) -> mx.array:
+        """The hidden states, (B, hidden_size), behind the inputs."""
+        if isinstance(self._cache, Slots):
+            return self._steps(self._inputs[:, 0], self._cache)
+        return self._model.model(self._inputs, self._cache)[:, -1]
 
     def _rows_changed(self) -> None:
         """Each row counts its frames from when it joined."""
         if self._prompts:
             self._settings = Settings([prompt.sampling for prompt in self._prompts])
+            self._table = self._settings.table if self._in_place else None
             keys = [
                 fold(p.keys, -born) for p, born in zip(self._prompts, self._births, strict=True)
             ]

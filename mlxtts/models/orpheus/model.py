@@ -82,8 +82,8 @@ class Model(Module):
     def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
         return Prompt(self.tokens(segment.text, voice), sampling, keys)
 
-    def batch(self) -> Batch:
-        return Batch(self)
+    def batch(self, width: int = 1) -> Batch:
+        return Batch(self, width)
 
     def expectations(
         self, text: str, voice: str, frames: Sequence[Sequence[int]]

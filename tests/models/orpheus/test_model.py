@@ -43,7 +43,7 @@ def hidden(model: Model, tokens: list[int]) -> mx.array:
 def join(batch: Batch, prompt: list[int], sampling: Sampling, seed: int = 0) -> None:
     row = Prompt(prompt, sampling, key(seed))
     while row.left:
-        batch.read(row, 8)
+        batch.read([(row, 8)])
     batch.join(row)
 
 

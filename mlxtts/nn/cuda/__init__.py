@@ -1,0 +1,119 @@
+"""Kernels for NVIDIA's GPUs, where MLX's own operations would move too much memory.
+
+MLX never changes an array: to add a position to a cache, it copies the whole cache as long as the
+last step, which reads it, is under way. `place` and `copy_row` write into their input instead. That
+is safe because what reads the cache after `place` is given an output of it, and because rows are
+copied in an evaluation of their own, which the GPU finishes before the next (nn.slots).
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from mlxtts.nn import mx
+
+WARPS = 4  # of a block of `attend`: so many that several blocks fit a multiprocessor
+PIECE = 8  # numbers that a thread reads at once
+
+
+def fits(head_dim: int) -> bool:
+    """Whether there are kernels for such heads: threads that share a position divide a warp."""
+    return head_dim % PIECE == 0 and 32 % (head_dim // PIECE) == 0
+
+
+def source(name: str) -> str:
+    """The body of a kernel; MLX writes its head. T, H and the like are template arguments."""
+    return Path(__file__).with_name(f"{name}.cu").read_text(encoding="utf8")
+
+
+@functools.cache
+def _kernel(name: str, inputs: tuple[str, ...], output: str) -> Any:
+    return mx.fast.cuda_kernel(
+        name=name,
+        input_names=list(inputs),
+        output_names=[output],
+        header=source("shared"),
+        source=source(name),
+        ensure_row_contiguous=True,
+    )
+
+
+def place(
+    qkv: mx.array, held: mx.array, positions: mx.array, rates: mx.array, heads: int
+) -> mx.array:
+    """Turn queries and keys by their rows' positions, and put keys and values where they belong.
+
+    qkv: (B, (heads + 2 kv_heads) * D); held: (rows, 2 kv_heads, columns, D), which is changed;
+    positions: (B,) int32, below `columns`; rates: (D / 2,) radians a position. Returns the queries,
+    (B, heads * D): only what is computed from them may read what was put.
+    """
+    batch, (_, groups, _, dim) = len(qkv), held.shape
+    kernel = _kernel("place", ("qkv", "held", "positions", "rates"), "queries")
+    (queries,) = kernel(
+        inputs=[qkv, held, positions, rates],
+        template=[("T", qkv.dtype), ("H", heads), ("K", groups // 2), ("D", dim)],
+        grid=(dim // 2 * (heads + groups), batch, 1),
+        threadgroup=(dim // 2, 1, 1),
+        output_shapes=[(batch, heads * dim)],
+        output_dtypes=[qkv.dtype],
+    )
+    return queries  # type: ignore[no-any-return]
+
+
+def attend(queries: mx.array, held: mx.array, positions: mx.array) -> mx.array:
+    """Attention of one position a row, (B, heads * D), to its own and all before; `held` and
+    `positions` as for `place`. Returns (B, heads * D)."""
+    batch, (_, groups, _, dim) = len(queries), held.shape
+    heads, groups = queries.shape[1] // dim, groups // 2
+    kernel = _kernel("attend", ("queries", "held", "positions"), "attended")
+    template = [("T", queries.dtype), ("H", heads), ("K", groups), ("D", dim), ("W", WARPS)]
+    (attended,) = kernel(
+        inputs=[queries, held, positions],
+        template=template,
+        grid=(32 * WARPS * groups, batch, 1),
+        threadgroup=(32 * WARPS, 1, 1),
+        output_shapes=[queries.shape],
+        output_dtypes=[queries.dtype],
+    )
+    return attended  # type: ignore[no-any-return]
+
+
+def copy_row(source: mx.array, row: int, held: mx.array, to: int, count: int) -> mx.array:
+    """Copy the first `count` positions of a row of `source`, (rows, R, columns, D), to a row of
+    `held`, which is changed when what is returned has been evaluated."""
+    _, heads, _, dim = held.shape
+    kernel = _kernel("copy_row", ("source", "held", "numbers"), "done")
+    (done,) = kernel(
+        inputs=[source, held, mx.array([row, to, count], dtype=mx.int32)],
+        template=[("T", held.dtype), ("R", heads), ("D", dim)],
+        grid=(-(-count * dim // PIECE // 256) * 256, heads, 1),
+        threadgroup=(256, 1, 1),
+        output_shapes=[(1,)],
+        output_dtypes=[mx.int32],
+    )
+    return done  # type: ignore[no-any-return]
+
+
+def choose(
+    logits: mx.array, settings: mx.array, noise: mx.array, said: mx.array, slot: int
+) -> mx.array:
+    """`penalise` and `sample` of nn.sampling in one, without top-k: indices, (B,) int32.
+
+    logits: (B, N); settings: (B, 5), temperature, whether to draw, top-p, min-p, penalty; noise:
+    (B, S, N or more) and said: (B, M, S), of which those at `slot` count.
+    """
+    batch, size = logits.shape
+    inputs = ("logits", "settings", "noise", "said", "slot")
+    kernel = _kernel("choose", inputs, "chosen")
+    shape = [("N", size), ("M", said.shape[1]), ("S", said.shape[2]), ("L", noise.shape[2])]
+    (chosen,) = kernel(
+        inputs=[logits, settings, noise, said, mx.array([slot], dtype=mx.int32)],
+        template=[("T", logits.dtype), *shape],
+        grid=(256 * batch, 1, 1),
+        threadgroup=(256, 1, 1),
+        output_shapes=[(batch,)],
+        output_dtypes=[mx.int32],
+    )
+    return chosen  # type: ignore[no-any-return]

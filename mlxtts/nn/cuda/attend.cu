@@ -1,0 +1,75 @@
+// Attention of one position of each row.
+// A team of LANES threads looks at a position at a time, all queries of the group at once, and
+// keeps the sum of values with the largest score so far; in the end teams and warps are merged.
+constexpr int G = H / K, E = 8, LANES = D / E, TEAMS = 32 / LANES, WALKERS = W * TEAMS, U = 4;
+const int head = blockIdx.x, row = blockIdx.y, warp = threadIdx.x / 32;
+const int team = threadIdx.x % 32 / LANES, lane = threadIdx.x % LANES;
+const size_t columns = held_shape[2];
+const int count = positions[row] + 1;
+const T* keys = held + (size_t(row) * 2 * K + head) * columns * D + lane * E;
+const T* values = keys + K * columns * D;
+
+float q[G][E], sum[G][E], top[G], total[G];
+for (int g = 0; g < G; g++) {
+  top[g] = -INFINITY;
+  total[g] = 0;
+  const T* query = queries + (size_t(row) * H + head * G + g) * D + lane * E;
+  for (int e = 0; e < E; e++) {
+    q[g][e] = static_cast<float>(query[e]) * rsqrtf(float(D));
+    sum[g][e] = 0;
+  }
+}
+for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
+  Piece<T> k[U], v[U];
+  for (int u = 0; u < U; u++) {
+    const int position = min(first + u * WALKERS + team, count - 1);
+    k[u] = *reinterpret_cast<const Piece<T>*>(keys + size_t(position) * D);
+    v[u] = *reinterpret_cast<const Piece<T>*>(values + size_t(position) * D);
+  }
+  for (int g = 0; g < G; g++) {
+    float score[U], most = top[g];
+    for (int u = 0; u < U; u++) {
+      float dot = 0;
+      for (int e = 0; e < E; e++) dot += q[g][e] * static_cast<float>(k[u].x[e]);
+      for (int far = LANES / 2; far; far /= 2) dot += __shfl_xor_sync(0xffffffff, dot, far);
+      score[u] = first + u * WALKERS + team < count ? dot : -INFINITY;
+      most = fmaxf(most, score[u]);
+    }
+    const float old = weight(top[g], most);
+    top[g] = most;
+    total[g] *= old;
+    for (int e = 0; e < E; e++) sum[g][e] *= old;
+    for (int u = 0; u < U; u++) {
+      const float w = weight(score[u], most);
+      total[g] += w;
+      for (int e = 0; e < E; e++) sum[g][e] += w * static_cast<float>(v[u].x[e]);
+    }
+  }
+}
+__shared__ float parts[W][G][D + 2];
+for (int g = 0; g < G; g++) {
+  for (int far = LANES; far < 32; far *= 2) {
+    const float other = __shfl_xor_sync(0xffffffff, top[g], far), most = fmaxf(top[g], other);
+    const float mine = weight(top[g], most), its = weight(other, most);
+    total[g] = total[g] * mine + __shfl_xor_sync(0xffffffff, total[g], far) * its;
+    for (int e = 0; e < E; e++)
+      sum[g][e] = sum[g][e] * mine + __shfl_xor_sync(0xffffffff, sum[g][e], far) * its;
+    top[g] = most;
+  }
+  if (team) continue;
+  for (int e = 0; e < E; e++) parts[warp][g][lane * E + e] = sum[g][e];
+  parts[warp][g][D] = top[g];
+  parts[warp][g][D + 1] = total[g];
+}
+__syncthreads();
+for (int n = threadIdx.x; n < G * D; n += 32 * W) {
+  const int g = n / D, d = n % D;
+  float most = -INFINITY, whole = 0, out = 0;
+  for (int w = 0; w < W; w++) most = fmaxf(most, parts[w][g][D]);
+  for (int w = 0; w < W; w++) {
+    const float share = weight(parts[w][g][D], most);
+    whole += share * parts[w][g][D + 1];
+    out += share * parts[w][g][d];
+  }
+  attended[(size_t(row) * H + head * G) * D + n] = static_cast<T>(out / whole);
+}

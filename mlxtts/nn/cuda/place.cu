@@ -1,0 +1,16 @@
+// Turn queries and keys by their rows' positions; put keys and values into `held`.
+const int pair = threadIdx.x, head = blockIdx.x, row = blockIdx.y;
+const size_t columns = held_shape[2], position = positions[row];
+const T* from = qkv + (size_t(row) * (H + 2 * K) + head) * D + 2 * pair;
+float x = static_cast<float>(from[0]), y = static_cast<float>(from[1]);
+if (head < H + K) {
+  float sine, cosine, real = x;
+  sincosf(position * rates[pair], &sine, &cosine);
+  x = real * cosine - y * sine;
+  y = real * sine + y * cosine;
+}
+T* to = head < H
+    ? queries + (size_t(row) * H + head) * D
+    : const_cast<T*>(held) + ((size_t(row) * 2 * K + head - H) * columns + position) * D;
+to[2 * pair] = static_cast<T>(x);
+to[2 * pair + 1] = static_cast<T>(y);

@@ -1,0 +1,74 @@
+"""Keys and values of many rows on CUDA, where each row writes at its own position and nothing is
+moved at a step (nn.cuda); nn.cache is for other devices."""
+
+from __future__ import annotations
+
+from mlxtts.nn import cuda, mx
+from mlxtts.nn.cache import Cache
+
+STEP = 256  # columns come in so many
+FEW = 64  # rows are doubled up to so many, and then come in so many
+
+
+class Slots:
+    """Without rows. The rows of all layers are in `layers`, (rows, 2 kv_heads, columns, D) each."""
+
+    def __init__(self) -> None:
+        self.layers: list[mx.array] = []
+        self._lengths: list[int] = []
+        self._positions: mx.array | None = None
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self._lengths)
+
+    @property
+    def positions(self) -> mx.array:
+        """The next position of each row, (B,) int32."""
+        if self._positions is None:
+            self._positions = mx.array(self._lengths, dtype=mx.int32)
+        return self._positions
+
+    def begin(self) -> None:
+        """Make room for a position of each row."""
+        self._make_room(len(self), max(self._lengths) + 1)
+
+    def advance(self) -> None:
+        """Say that all layers have been given it."""
+        self._positions = self.positions + 1
+        self._lengths = [length + 1 for length in self._lengths]
+
+    def append(self, cache: Cache, row: int, length: int) -> None:
+        """Add the first positions of a cache's row as the last row."""
+        if not self.layers:
+            self.layers = [mx.zeros((1, *held.shape[1:]), held.dtype) for held in cache.layers]
+        self._make_room(len(self) + 1, length + 1)
+        self._copy(cache.layers, row, len(self), length)
+        self._lengths.append(length)
+        self._positions = None
+
+    def remove(self, row: int) -> None:
+        """Give a row up; the last one takes its place."""
+        last = self._lengths.pop()
+        if row < len(self):
+            self._copy(self.layers, len(self), row, last)
+            self._lengths[row] = last
+        self._positions = None
+
+    def _copy(self, source: list[mx.array], row: int, to: int, length: int) -> None:
+        """Copy a row of each layer, before anything else that is evaluated."""
+        pairs = zip(source, self.layers, strict=True)
+        mx.async_eval([cuda.copy_row(theirs, row, held, to, length) for theirs, held in pairs])
+
+    def _make_room(self, rows: int, columns: int) -> None:
+        there, heads, wide, dim = self.layers[0].shape
+        if rows <= there and columns <= wide:
+            return
+        if rows > there:
+            rows = 2 * there if there < FEW else there + FEW
+        shape = (max(rows, there), heads, max(wide, -(-columns // STEP) * STEP), dim)
+        for n, held in enumerate(self.layers):
+            grown = mx.zeros(shape, held.dtype)
+            grown[:there, :, :wide] = held
+            self.layers[n] = grown
+            mx.eval(grown)  # before the next, so that there are never two of all layers

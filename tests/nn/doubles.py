@@ -1,0 +1,86 @@
+"""What nn.cuda's kernels compute, in numpy; and the same for arrays of MLX on a CPU, in their own
+memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mlxtts.nn import mx
+
+Numbers = np.ndarray[Any, Any]
+
+
+def placed(qkv: Numbers, held: Numbers, positions: Numbers, rates: Numbers, heads: int) -> Numbers:
+    """Changes `held`; returns the queries."""
+    groups, dim = held.shape[1] // 2, held.shape[3]
+    x = qkv.reshape(len(qkv), -1, dim).copy()
+    turned = x[:, : heads + groups].reshape(len(x), heads + groups, -1, 2)
+    angles = positions[:, None] * rates
+    whole = (turned[..., 0] + 1j * turned[..., 1]) * np.exp(1j * angles)[:, None]
+    x[:, : heads + groups] = np.stack([whole.real, whole.imag], -1).reshape(len(x), -1, dim)
+    for row, position in enumerate(positions):
+        held[row, :, position] = x[row, heads:]
+    return x[:, :heads].reshape(len(x), -1)
+
+
+def attended(queries: Numbers, held: Numbers, positions: Numbers) -> Numbers:
+    groups, dim = held.shape[1] // 2, held.shape[3]
+    rows = []
+    for row, last in enumerate(positions):
+        q = queries[row].reshape(groups, -1, dim)
+        keys, values = np.split(held[row, :, : last + 1], 2)
+        scores = np.einsum("kgd,ksd->kgs", q, keys) * dim**-0.5
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        weights /= weights.sum(-1, keepdims=True)
+        rows.append(np.einsum("kgs,ksd->kgd", weights, values).reshape(-1))
+    return np.stack(rows).astype(np.float32)
+
+
+def chosen(logits: Numbers, settings: Numbers, noise: Numbers, said: Numbers, slot: int) -> Numbers:
+    codes = []
+    for row, (temperature, draw, top_p, min_p, penalty) in enumerate(settings.tolist()):
+        x = logits[row].astype(np.float32)
+        seen = np.unique(said[row, :, slot])
+        seen = seen[seen < len(x)]
+        x[seen] = np.where(x[seen] > 0, x[seen] / penalty, x[seen] * penalty)
+        x /= temperature
+        order = np.argsort(-x)
+        p = np.exp(x[order] - x.max())
+        above = np.concatenate([[0], np.cumsum(p)[:-1]])
+        kept = order[(above < top_p * p.sum()) | (top_p == 1)]
+        if min_p:
+            kept = kept[x[kept] >= x.max() + np.log(min_p)]
+        kept = np.sort(kept)
+        scores = x[kept] + draw * noise[row, slot, kept]
+        codes.append(int(kept[np.argmax(scores)]))
+    return np.array(codes, dtype=np.int32)
+
+
+def _memory(array: mx.array) -> Numbers:
+    mx.eval(array)
+    return np.array(array, copy=False)
+
+
+def place(
+    qkv: mx.array, held: mx.array, positions: mx.array, rates: mx.array, heads: int
+) -> mx.array:
+    given = (_memory(array) for array in (qkv, held, positions, rates))
+    return mx.array(placed(*given, heads))
+
+
+def attend(queries: mx.array, held: mx.array, positions: mx.array) -> mx.array:
+    return mx.array(attended(_memory(queries), _memory(held), _memory(positions)))
+
+
+def copy_row(source: mx.array, row: int, held: mx.array, to: int, count: int) -> mx.array:
+    _memory(held)[to, :, :count] = _memory(source)[row, :, :count]
+    return mx.array(1)
+
+
+def choose(
+    logits: mx.array, settings: mx.array, noise: mx.array, said: mx.array, slot: int
+) -> mx.array:
+    given = (_memory(array) for array in (logits.astype(mx.float32), settings, noise, said))
+    return mx.array(chosen(*given, slot))

@@ -1,0 +1,106 @@
+// Enough of CUDA to run a kernel's body on a CPU, a block after another. The threads of a block are
+// fibers, each of which runs until it must wait for others.
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#define __device__
+#define __shared__ static
+#define __expf expf
+using std::min;
+
+struct Index {
+  int x, y;
+};
+
+struct Fiber {
+  ucontext_t context;
+  std::vector<char> stack = std::vector<char>(1 << 16);
+  Index thread;
+  bool done = false;
+};
+
+static std::vector<Fiber> fibers;
+static Fiber* current;
+static ucontext_t scheduler;
+static Index blockIdx;
+static std::vector<uint32_t> slots;  // what each thread shows the others of its warp
+static int arrived, generation;
+static std::function<void()> body;
+
+#define threadIdx (current->thread)
+
+static void pause() { swapcontext(&current->context, &scheduler); }
+
+static void __syncthreads() {
+  const int mine = generation;
+  if (++arrived == int(fibers.size())) {
+    arrived = 0;
+    generation++;
+  }
+  while (generation == mine) pause();
+}
+
+// The threads of a warp go from one of these to the next in step, a round of the scheduler each.
+template <typename T>
+static T __shfl_xor_sync(unsigned, T value, int far) {
+  static_assert(sizeof(T) == 4);
+  memcpy(&slots[current->thread.x], &value, 4);
+  pause();
+  T other;
+  memcpy(&other, &slots[current->thread.x ^ far], 4);
+  pause();
+  return other;
+}
+
+static unsigned atomicOr(unsigned* to, unsigned bits) {
+  const unsigned old = *to;
+  *to |= bits;
+  return old;
+}
+
+static int __float_as_int(float x) {
+  int bits;
+  memcpy(&bits, &x, 4);
+  return bits;
+}
+
+static float rsqrtf(float x) { return 1 / sqrtf(x); }
+
+static void enter() {
+  body();
+  current->done = true;
+  pause();
+}
+
+static void launch(Index grid, int threads, std::function<void()> run) {
+  body = run;
+  for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
+    for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
+      fibers = std::vector<Fiber>(threads);
+      slots.assign(threads, 0);
+      arrived = 0;
+      for (int n = 0; n < threads; n++) {
+        Fiber& fiber = fibers[n];
+        fiber.thread = {n, 0};
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.data();
+        fiber.context.uc_stack.ss_size = fiber.stack.size();
+        makecontext(&fiber.context, enter, 0);
+      }
+      for (bool alive = true; alive;) {
+        alive = false;
+        for (Fiber& fiber : fibers) {
+          if (fiber.done) continue;
+          current = &fiber;
+          swapcontext(&scheduler, &fiber.context);
+          alive |= !fiber.done;
+        }
+      }
+    }
+}

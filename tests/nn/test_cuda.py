@@ -1,0 +1,131 @@
+"""The kernels for CUDA, compiled for a CPU and run thread by thread, against what they should
+compute, in numpy."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlxtts.nn import cuda
+from tests.conftest import needs
+from tests.nn import doubles
+
+pytestmark = needs("g++")
+HERE = Path(__file__).parent
+KINDS = {"f": "const float*", "F": "float*", "i": "const int*", "I": "int*"}
+"""Types of arguments; MLX gives a kernel its inputs as constants."""
+KERNELS = {
+    "place": ("f qkv, f held, i held_shape, i positions, f rates, F queries", "H=6, K=2, D=64"),
+    "attend": ("f queries, f held, i held_shape, i positions, F attended", "H=6, K=2, D=64, W=2"),
+    "attend_wide": (
+        "f queries, f held, i held_shape, i positions, F attended",
+        "H=2, K=2, D=128, W=1",
+    ),
+    "copy_row": (
+        "f source, i source_shape, f held, i held_shape, i numbers, I done",
+        "R=4, D=64",
+    ),
+    "choose": (
+        "f logits, f settings, f noise, i said, i slot, I chosen",
+        "N=1000, M=9, S=3, L=1001",
+    ),
+}
+
+
+def written() -> str:
+    """All kernels as one file in C++."""
+    parts = [(HERE / "fibers.h").read_text(), cuda.source("shared")]
+    for name, (arguments, constants) in KERNELS.items():
+        given = [argument.split() for argument in arguments.split(", ")]
+        head = ", ".join(f"{KINDS[kind]} {argument}" for kind, argument in given)
+        names = ", ".join(argument for _, argument in given)
+        parts += [
+            f"static void {name}_body({head}) {{ using T = float; constexpr int {constants};",
+            cuda.source(name.removesuffix("_wide")),
+            f'}}\nextern "C" void {name}(int x, int y, int threads, {head}) {{',
+            f"launch({{x, y}}, threads, [=] {{ {name}_body({names}); }}); }}",
+        ]
+    return "\n".join(parts)
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    folder = tmp_path_factory.mktemp("kernels")
+    (folder / "kernels.cpp").write_text(written())
+    command = ["g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", "kernels.so", "kernels.cpp"]
+    subprocess.run(command, cwd=folder, check=True)
+    return ctypes.CDLL(str(folder / "kernels.so"))
+
+
+def run(kernel: object, grid: tuple[int, int], threads: int, *arrays: doubles.Numbers) -> None:
+    assert all(array.flags.c_contiguous for array in arrays)
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+    kernel(*grid, threads, *pointers)  # type: ignore[operator]
+
+
+def shape(array: doubles.Numbers) -> doubles.Numbers:
+    return np.array(array.shape, dtype=np.int32)
+
+
+def numbers(*size: int) -> doubles.Numbers:
+    return np.random.default_rng(sum(size)).standard_normal(size).astype(np.float32)
+
+
+POSITIONS = np.array([0, 1, 31, 15, 8, 29], dtype=np.int32)
+
+
+def test_place(kernels: ctypes.CDLL) -> None:
+    qkv, held = numbers(6, 10 * 64), numbers(7, 4, 32, 64)
+    rates = (1 / 10000 ** (np.arange(32) / 32)).astype(np.float32)
+    expected = held.copy()
+    queries, found = doubles.placed(qkv, expected, POSITIONS, rates, 6), np.zeros((6, 6 * 64), "f")
+    run(kernels.place, (10, 6), 32, qkv, held, shape(held), POSITIONS, rates, found)
+    np.testing.assert_allclose(found, queries, atol=1e-5)
+    np.testing.assert_allclose(held, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "heads", "dim", "warps"), [("attend", 6, 64, 2), ("attend_wide", 2, 128, 1)]
+)
+def test_attend(kernels: ctypes.CDLL, name: str, heads: int, dim: int, warps: int) -> None:
+    queries, held = numbers(6, heads * dim), numbers(7, 4, 32, dim)
+    found = np.zeros_like(queries)
+    held[0, :, 1:] = np.nan  # what a row has not been given is not looked at
+    kernel = getattr(kernels, name)
+    run(kernel, (2, 6), 32 * warps, queries, held, shape(held), POSITIONS, found)
+    np.testing.assert_allclose(found, doubles.attended(queries, held, POSITIONS), atol=1e-5)
+
+
+def test_copy_row(kernels: ctypes.CDLL) -> None:
+    source, held, done = numbers(3, 4, 48, 64), numbers(5, 4, 40, 64), np.zeros(1, "i")
+    expected = held.copy()
+    expected[3, :, :37] = source[2, :, :37]
+    asked = np.array([2, 3, 37], dtype=np.int32)
+    run(kernels.copy_row, (2, 4), 256, source, shape(source), held, shape(held), asked, done)
+    np.testing.assert_array_equal(held, expected)
+    assert done[0] == 1
+
+
+def test_choose(kernels: ctypes.CDLL) -> None:
+    rng = np.random.default_rng(5)
+    rows = [
+        [temperature, draw, top_p, min_p, penalty]
+        for temperature in (0.6, 1.3)
+        for draw in (0, 1)
+        for top_p in (0.05, 0.8, 1)
+        for min_p in (0, 0.1)
+        for penalty in (1, 1.4)
+    ]
+    settings = np.array(rows, dtype=np.float32)
+    logits, noise = 3 * numbers(len(rows), 1000), rng.gumbel(size=(len(rows), 3, 1001)).astype("f")
+    said = rng.integers(0, 1002, (len(rows), 9, 3)).astype(np.int32)
+    said[:, 0, 2] = logits.argmax(axis=1)  # so that a penalty matters
+    found, slot = np.zeros(len(rows), "i"), np.array([2], "i")
+    run(kernels.choose, (len(rows), 1), 256, logits, settings, noise, said, slot, found)
+    assert found.tolist() == doubles.chosen(logits, settings, noise, said, 2).tolist()
+    likeliest = (settings[:, 1] == 0) & (settings[:, 4] == 1)
+    assert found[likeliest].tolist() == logits[likeliest].argmax(axis=1).tolist()
