@@ -116,9 +116,12 @@ class Block(Module):
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
-class Transformer(Module):
+class Stack(Module):
+    """The blocks and the norm after them."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.shape = shape
         self.rope = Rope(
             shape.head_dim,
             shape.num_attention_heads,
@@ -126,20 +129,31 @@ class Transformer(Module):
             shape.rope_theta,
             shape.rope_scaling,
         )
-        self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size)
         self.layers: list[Any] = [Block(shape) for _ in range(shape.num_hidden_layers)]
         self.norm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
 
-    def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
-        """Hidden states, (B, T, hidden_size), of the next tokens, (B, T), of all rows of the cache;
-        several at a time only of rows that began at once."""
-        x = self.embed_tokens(tokens)
-        step = Step(cache, self.rope.at(cache.offset, tokens.shape[1]), cache.mask)
+    def run(self, x: mx.array, cache: Cache) -> mx.array:
+        """Hidden states, (B, T, hidden_size), of the next inputs, of the same shape, of all rows of
+        the cache; several at a time only of rows that began at once."""
+        count = x.shape[1]
+        step = Step(cache, self.rope.at(cache.offset, count), cache.mask)
         for n, layer in enumerate(self.layers):
             x = layer(x, step, n)
-        cache.advance(tokens.shape[1])
+        cache.advance(count)
         hidden: mx.array = self.norm(x)
         return hidden
+
+
+class Transformer(Stack):
+    """With the embedding before them."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size)
+
+    def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
+        """`run` with tokens, (B, T)."""
+        return self.run(self.embed_tokens(tokens), cache)
 
 
 TURNED = re.compile(r"\.[qk]_proj\.weight$")
@@ -168,13 +182,20 @@ def check_parts(weights: Mapping[str, Tensor], shape: Shape, stem: str) -> None:
             raise ModelError(f"tensor {name} has shape {found}, not {wanted}")
 
 
-def fuse(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
-    """Hugging Face's tensors to this module's: rows interleaved as `Rope` wants them, matrices that
-    are one here stacked. Raises ModelError if one of these is missing."""
+def turn(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
+    """Hugging Face's tensors with the rows of queries and keys as `Rope` wants them."""
+    return {
+        name: order(tensor, lambda part: interleave(part, head_dim))
+        if TURNED.search(name)
+        else tensor
+        for name, tensor in weights.items()
+    }
+
+
+def fuse(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a `turn`ed checkpoint to this module's: matrices that are one here stacked.
+    Raises ModelError if one of these is missing."""
     fused = dict(weights)
-    for name in weights:
-        if TURNED.search(name):
-            fused[name] = order(weights[name], lambda part: interleave(part, head_dim))
     for whole, parts in FUSED.items():
         for name in weights:
             head, found, _ = name.partition(f".{parts[0]}.weight")
@@ -185,6 +206,14 @@ def fuse(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
                 raise ModelError(f"no tensor {missing[0]}")
             fused[f"{head}.{whole}.weight"] = stack([fused.pop(name) for name in names])
     return fused
+
+
+def unturn(tensors: Mapping[str, mx.array], head_dim: int) -> dict[str, mx.array]:
+    """What `turn` was given."""
+    return {
+        name: deinterleave(tensor, head_dim) if TURNED.search(name) else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def unfuse(tensors: Mapping[str, mx.array], shape: Shape) -> dict[str, mx.array]:
@@ -199,8 +228,7 @@ def unfuse(tensors: Mapping[str, mx.array], shape: Shape) -> dict[str, mx.array]
             apart[name] = tensor
             continue
         for part, rows in zip(FUSED[whole], mx.split(tensor, cuts[whole]), strict=True):
-            turned = TURNED.search(f".{part}.weight")
-            apart[f"{head}.{part}.weight"] = deinterleave(rows, shape.head_dim) if turned else rows
+            apart[f"{head}.{part}.weight"] = rows
     return apart
 
 

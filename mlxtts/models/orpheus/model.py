@@ -80,7 +80,7 @@ class Model(Module):
         return mx.concatenate([logits, project(hidden, head, end, end + 1)], axis=-1)
 
     def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
-        return Prompt(self.tokens(segment.text, voice), sampling, keys)
+        return Prompt(self, self.tokens(segment.text, voice), sampling, keys)
 
     def batch(self, width: int = 1) -> Batch:
         return Batch(self, width)
