@@ -2,8 +2,8 @@
 
     pip install -e '.[parity]' && python tests/golden/record.py
 
-Writes snac.npz, llama.npz and kokoro.npz beside this file: some kB each, so that parity is tested
-without PyTorch. The full comparison is in tests/parity.
+Writes snac.npz, llama.npz, csm.npz and kokoro.npz beside this file: some kB each, so that parity
+is tested without PyTorch. The full comparison is in tests/parity.
 """
 
 import sys
@@ -15,8 +15,8 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from tests import kokoro, weights  # noqa: E402
-from tests.parity import references  # noqa: E402
+from tests import csm, kokoro, weights  # noqa: E402
+from tests.parity import csm_reference, references  # noqa: E402
 from tests.parity.kokoro_reference import Reference, publish  # noqa: E402
 
 THIN = 5  # every fifth sample
@@ -62,7 +62,19 @@ def kokoro_network() -> None:
     np.savez_compressed(HERE / "kokoro.npz", **exact, **thin)
 
 
+def sesame() -> None:
+    config, tensors = csm.SMALL, csm.tensors(csm.SMALL)
+    text = [1, 9, 33, 60, 5, 21, 4]
+    spoken = np.random.default_rng(2).integers(0, config["vocab_size"], (5, 5))
+    first, others = csm_reference.expectations(config, tensors, text, spoken)
+    frames = csm_reference.greedy_frames(config, tensors, text, 24)
+    print(f"csm: first codes expected at {first.max(1).mean():.2f} on average")
+    found = {"first": first, "others": others, "frames": frames}
+    np.savez_compressed(HERE / "csm.npz", text=text, spoken=spoken, **found)
+
+
 if __name__ == "__main__":
     snac()
     llama()
+    sesame()
     kokoro_network()
