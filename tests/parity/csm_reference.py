@@ -27,6 +27,12 @@ TINY_CODEC = {
 """It is not used."""
 
 
+def configuration(config: dict[str, Any]) -> dict[str, Any]:
+    """As transformers writes it."""
+    written: dict[str, Any] = CsmConfig(**config | {"codec_config": TINY_CODEC}).to_dict()
+    return written
+
+
 def model(config: dict[str, Any], tensors: Tensors) -> CsmForConditionalGeneration:
     found = CsmForConditionalGeneration(CsmConfig(**config | {"codec_config": TINY_CODEC})).eval()
     state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}

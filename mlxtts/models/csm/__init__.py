@@ -2,7 +2,7 @@
 of a frame of Mimi."""
 
 from mlxtts.models.csm.checkpoint import checkpoint, matrices, needed
-from mlxtts.models.csm.config import Config
+from mlxtts.models.csm.config import Config, aliases
 from mlxtts.models.csm.model import Model, load
 from mlxtts.nn.loading import read_checkpoint as weights
 
@@ -19,6 +19,7 @@ __all__ = [
     "MODEL_TYPES",
     "Config",
     "Model",
+    "aliases",
     "checkpoint",
     "load",
     "matrices",

@@ -173,6 +173,25 @@ class Config(Plain):
         return min(round(seconds * self.frame_rate), self.longest)
 
 
+def aliases(raw: dict[str, Any]) -> dict[str, Any]:
+    """What mlx-audio looks for in a configuration of transformers'."""
+    found = {
+        "audio_vocab_size": raw.get("vocab_size"),
+        "audio_num_codebooks": raw.get("num_codebooks"),
+        **_rope(raw),
+    }
+    deep = raw.get("depth_decoder_config")
+    if isinstance(deep, dict):
+        found["depth_decoder_config"] = deep | _rope(deep)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _rope(raw: dict[str, Any]) -> dict[str, Any]:
+    """Rotary positions as transformers wrote them before version 5."""
+    rope = raw.get("rope_parameters") or {}
+    return {"rope_theta": rope["rope_theta"], "rope_scaling": rope} if rope else {}
+
+
 def _renamed(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     """transformers' form of either form, with this package's names for sizes."""
     known = dict(raw)
