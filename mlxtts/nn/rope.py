@@ -104,9 +104,9 @@ class Rope:
         return mx.concatenate([turned, values], axis=1)
 
     def _table(self, offset: int | mx.array, count: int) -> mx.array:
-        """Turns, (count, R) or (B, 1, R); a block of them is kept for single positions."""
+        """Turns, (count, R) or (B, count, R); a block of them is kept for single positions."""
         if isinstance(offset, mx.array):
-            return self._turns_at(offset[:, None])
+            return self._turns_at(offset[:, None] + mx.arange(count))
         if count > 1:
             return self._turns_at(mx.arange(offset, offset + count))
         block, row = divmod(offset, BLOCK)

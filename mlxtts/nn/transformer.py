@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu
@@ -50,17 +50,36 @@ class RMSNorm(Module):
         return x * mx.rsqrt(square) * self.weight
 
 
+class Heads(Protocol):
+    """What attention wants to know of a transformer's shape."""
+
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def num_attention_heads(self) -> int: ...
+    @property
+    def num_key_value_heads(self) -> int: ...
+    @property
+    def head_dim(self) -> int: ...
+
+
+class Memory(Protocol):
+    """The keys and values of earlier positions, as in nn.cache.Cache."""
+
+    def update(self, layer: int, new: mx.array) -> tuple[mx.array, mx.array]: ...
+
+
 @dataclass(frozen=True)
 class Step:
     """What the layers share on the way of some positions through them."""
 
-    cache: Cache
+    cache: Memory
     rotate: Rotate
     mask: mx.array | None
 
 
 class Attention(Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Heads) -> None:
         super().__init__()
         self._heads = shape.num_attention_heads
         rows = (self._heads + 2 * shape.num_key_value_heads) * shape.head_dim
@@ -75,11 +94,11 @@ class Attention(Module):
 
 def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array | None) -> mx.array:
     """Causal attention of the last T of S positions: (B, H, T, D) to (B, K, S, D), K dividing H;
-    returns (B, T, H * D). For one position, `mask`, (B, 1, 1, S), says which it may look at."""
+    returns (B, T, H * D). `mask`, (B, 1, T, S), if given says which each may look at instead."""
     batch, heads, time, dim = queries.shape
     scale = dim**-0.5
     if time > 1 or not on_cpu():
-        seen = "causal" if time > 1 else mask
+        seen = "causal" if mask is None and time > 1 else mask
         y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=seen)
         return y.swapaxes(1, 2).reshape(batch, time, -1)
     # One position on a CPU: the heads of a group are the rows of one product.

@@ -2,8 +2,8 @@
 
     pip install -e '.[parity]' && python tests/golden/record.py
 
-Writes snac.npz, llama.npz, csm.npz and kokoro.npz beside this file: some kB each, so that parity
-is tested without PyTorch. The full comparison is in tests/parity.
+Writes snac.npz, mimi.npz, llama.npz, csm.npz and kokoro.npz beside this file: some kB each, so
+that parity is tested without PyTorch. The full comparison is in tests/parity.
 """
 
 import sys
@@ -34,6 +34,16 @@ def snac() -> None:
         golden[name] = audio[::THIN]
         print(f"snac {name}: {len(audio)} samples, rms {np.sqrt(np.mean(audio**2)):.3f}")
     np.savez_compressed(HERE / "snac.npz", **golden)
+
+
+def mimi() -> None:
+    config = weights.MIMI_SMALL
+    model = references.mimi_model(config, weights.mimi(config))
+    frames = weights.mimi_codes(config, 40)
+    audio = references.mimi_decode(model, frames)
+    few = references.mimi_decode(model, [codes[:3] for codes in frames])
+    print(f"mimi: {len(audio)} samples, rms {np.sqrt(np.mean(audio**2)):.3f}")
+    np.savez_compressed(HERE / "mimi.npz", all=audio[::THIN], few=few[::THIN])
 
 
 def llama() -> None:
@@ -75,6 +85,7 @@ def sesame() -> None:
 
 if __name__ == "__main__":
     snac()
+    mimi()
     llama()
     sesame()
     kokoro_network()

@@ -1,0 +1,96 @@
+"""Mimi's convolutions (SEANet; Tagliasacchi et al., 2020) as streams: latents to samples.
+
+All look back only, so that what comes in gives what belongs to it at once. Modules are named as in
+transformers' checkpoint; arrays are (batch, time, channels).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlxtts.codecs.mimi.config import Config
+from mlxtts.nn import Module, conv, mx
+from mlxtts.nn.conv import Convolution
+from mlxtts.nn.streaming import Flow
+
+
+def elu(x: mx.array) -> mx.array:
+    return mx.where(x > 0, x, mx.exp(x) - 1)
+
+
+class Activation(Module):
+    def __call__(self, x: mx.array, flow: Flow) -> mx.array:
+        return elu(x)
+
+
+class Causal(Module):
+    """A convolution that looks back."""
+
+    def __init__(self, taps: int, channels: int, out: int, dilation: int = 1) -> None:
+        super().__init__()
+        self._reach = (taps - 1) * dilation
+        self._dilation = dilation
+        self.conv = Convolution(taps, channels, out, bias=out)
+
+    def __call__(self, x: mx.array, flow: Flow) -> mx.array:
+        weight, bias = self.conv.weight, self.conv.bias
+        if not self._reach:
+            return conv.pointwise(x, weight[0], bias)
+        x = flow.extend(x, self._reach)
+        if weight.shape[2] == 1:
+            return conv.collapse(x, weight[..., 0].T, bias)[..., None]
+        return conv.full(x, weight, bias, self._dilation)
+
+
+class Upsampling(Module):
+    """To `rate` times the steps."""
+
+    def __init__(self, channels: int, out: int, rate: int) -> None:
+        super().__init__()
+        self.conv = Convolution(channels, 2 * rate * out, bias=out)
+
+    def __call__(self, x: mx.array, flow: Flow) -> mx.array:
+        return conv.transposed(flow.extend(x, 1), self.conv.weight, self.conv.bias)
+
+
+class Residual(Module):
+    def __init__(self, config: Config, channels: int, layer: int) -> None:
+        super().__init__()
+        inner = channels // config.compress
+        dilation = config.dilation_growth_rate**layer
+        self.block: list[Any] = [
+            Activation(),
+            Causal(config.residual_kernel_size, channels, inner, dilation),
+            Activation(),
+            Causal(1, inner, channels),
+        ]
+
+    def __call__(self, x: mx.array, flow: Flow) -> mx.array:
+        y = x
+        for layer in self.block:
+            y = layer(y, flow)
+        return x + y
+
+
+class Stack(Module):
+    """One layer after the other."""
+
+    def __init__(self, layers: list[Any]) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def __call__(self, x: mx.array, flow: Flow) -> mx.array:
+        for layer in self.layers:
+            x = layer(x, flow)
+        return x
+
+
+def decoder(config: Config) -> Stack:
+    """(B, T, hidden_size) to (B, hop_length * T, 1)."""
+    channels = config.num_filters << len(config.upsampling_ratios)
+    layers: list[Any] = [Causal(config.kernel_size, config.hidden_size, channels)]
+    for rate in config.upsampling_ratios:
+        layers += [Activation(), Upsampling(channels, channels // 2, rate)]
+        channels //= 2
+        layers += [Residual(config, channels, n) for n in range(config.num_residual_layers)]
+    return Stack([*layers, Activation(), Causal(config.last_kernel_size, channels, 1)])
