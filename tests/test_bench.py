@@ -87,3 +87,9 @@ def test_servers_beside_each_other(
         assert 0 < figures["first audio, s: p50"] <= figures["p99"] <= figures["s in all"] + 0.1
         assert 0 < figures["slowest"] <= figures["times real time: mean"]
         assert 0 < figures["slowest / fastest"] <= 1
+
+
+def test_load_as_on_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    load.main("tiny", ((2, 2),))
+    (line,) = capsys.readouterr().out.splitlines()[2:]
+    assert line.startswith("| 2 on 2 rows |")

@@ -1,8 +1,9 @@
-"""what many clients of one mlxtts-ws get at the same time, with the starter voice
+"""what many clients of one mlxtts-ws get at the same time
 
-Each client speaks one text of some 6 s. Time to first audio: from its start message to its first
-frame. Times real time: its sound over the time from its start to its last frame. Fairness: the
-slowest stream's over the fastest's. With fewer rows than clients the others wait for one.
+With the starter voice on a CPU; on a GPU with Orpheus of 3 billion random weights and the full-size
+codec. Each client speaks one text of some 6 s. Time to first audio: from its start message to its
+first frame. Times real time: its sound over the time from its start to its last frame. Fairness:
+the slowest stream's over the fastest's. With fewer rows than clients the others wait for one.
 
 mlx-audio's server is not in the table: its Orpheus model has the published token ids and codec
 built in, and cannot load a checkpoint with others, such as the starter voice. peers.py measures
@@ -12,14 +13,21 @@ it with a checkpoint that both can load.
 import asyncio
 import contextlib
 import json
+import shutil
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import mean, quantiles
+from tempfile import TemporaryDirectory
 
 from websockets.asyncio.client import connect
 
+from mlxtts.nn import mx, on_cpu
+from tests import weights
+from tests.bench import models
 from tests.bench.common import blas_choices, blas_name, table
+from tests.conftest import STARTER, write_safetensors
 from tests.serve.chaos import resident
 from tests.serve.servers import Server, running
 
@@ -27,8 +35,10 @@ TEXT = (
     "The morning was cold, and the sea was grey. Nobody had come yet. We waited, and said little."
 )
 RATE = 24_000
-LOADS = ((1, 1), (4, 4), (16, 16), (64, 64), (64, 16))
+CPU_LOADS = ((1, 1), (4, 4), (16, 16), (64, 64), (64, 16))
+GPU_LOADS = ((1, 1), (8, 8), (32, 32), (64, 64), (128, 128), (256, 256))
 """Clients and rows."""
+LIMIT = 7 * 72  # tokens of a random model, which knows no end
 COLUMNS = (
     *("first audio, s: p50", "p99", "times real time: mean", "slowest", "slowest / fastest"),
     *("MiB", "s in all"),
@@ -39,7 +49,7 @@ async def client(address: str) -> tuple[float, float]:
     """Time to first audio, and times real time."""
     async with connect(address, max_size=None, open_timeout=120, ping_interval=None) as ws:
         begun = time.perf_counter()
-        await ws.send(json.dumps({"type": "start", "text": TEXT}))
+        await ws.send(json.dumps({"type": "start", "text": TEXT, "max_tokens": LIMIT}))
         first, samples = 0.0, 0
         async for data in ws:
             if isinstance(data, bytes):
@@ -56,15 +66,15 @@ async def together(address: str, clients: int) -> list[tuple[float, float]]:
 
 
 @contextlib.contextmanager
-def warm(rows: int, blas: str) -> Iterator[Server]:
-    options = ["--max-streams", str(rows), "--queue", "1000"]
+def warm(rows: int, blas: str, model: str) -> Iterator[Server]:
+    options = ["--max-streams", str(rows), "--queue", "1000", "--model", model]
     with running(*options, MLXTTS_BLAS=blas) as server:
         asyncio.run(together(server.address, 1))
         yield server
 
 
-def row(clients: int, rows: int, blas: str) -> list[str]:
-    with warm(rows, blas) as server:
+def row(clients: int, rows: int, blas: str, model: str) -> list[str]:
+    with warm(rows, blas, model) as server:
         begun = time.perf_counter()
         found = asyncio.run(together(server.address, clients))
         taken = time.perf_counter() - begun
@@ -86,7 +96,26 @@ def cells(figures: list[float]) -> list[str]:
     return [*(f"{figure:.2f}" for figure in most), f"{memory:.0f}", f"{taken:.1f}"]
 
 
-def main() -> None:
-    blas = blas_choices()[-1]
-    rows = (row(clients, width, blas) for clients, width in LOADS)
-    table([blas_name(blas), *COLUMNS], rows)
+def orpheus(folder: Path, shape: str) -> str:
+    """Random weights as a model's folder."""
+    raw = models.SHAPES[shape]
+    kind = mx.float32 if shape == "tiny" else mx.bfloat16
+    mx.save_safetensors(str(folder / "model.safetensors"), models.tensors(raw, kind))
+    (folder / "config.json").write_text(json.dumps(raw))
+    shutil.copy(STARTER / "tokenizer.json", folder)
+    codec = weights.SNAC_SMALL if shape == "tiny" else weights.SNAC_FULL
+    (folder / "codec").mkdir()
+    (folder / "codec" / "config.json").write_text(json.dumps(codec))
+    write_safetensors(folder / "codec" / "model.safetensors", weights.snac(codec))
+    return str(folder)
+
+
+def main(shape: str | None = None, loads: tuple[tuple[int, int], ...] | None = None) -> None:
+    blas = blas_choices()[-1] if on_cpu() else "none"
+    name = blas_name(blas) if on_cpu() else "on a GPU"
+    with TemporaryDirectory() as folder:
+        random = shape or (None if on_cpu() else "3B")
+        model = orpheus(Path(folder), random) if random else "starter"
+        loads = loads or (CPU_LOADS if on_cpu() else GPU_LOADS)
+        rows = (row(clients, width, blas, model) for clients, width in loads)
+        table([name, *COLUMNS], rows)
