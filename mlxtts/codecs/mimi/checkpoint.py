@@ -12,7 +12,7 @@ from mlxtts.nn import mx
 from mlxtts.nn.loading import read_checkpoint, read_json, read_safetensors
 from mlxtts.nn.quantization import float32
 from mlxtts.nn.rope import deinterleave
-from mlxtts.nn.transformer import fuse
+from mlxtts.nn.transformer import fuse, turn
 from mlxtts.nn.windowed import Shape, scaled
 
 Weights = dict[str, mx.array]
@@ -67,7 +67,7 @@ def sanitize(weights: Mapping[str, mx.array], config: Config) -> Weights:
     )
     _scale_layers(ours, "decoder_transformer", config.shape)
     transposed = _upsampling(config)
-    fused: Weights = fuse(ours, config.shape.head_dim)  # type: ignore[assignment]
+    fused: Weights = fuse(turn(ours, config.shape.head_dim))  # type: ignore[assignment]
     return {name: _product(name, tensor, transposed) for name, tensor in fused.items()}
 
 
