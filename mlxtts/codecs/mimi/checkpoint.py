@@ -68,7 +68,9 @@ def sanitize(weights: Mapping[str, mx.array], config: Config) -> Weights:
     _scale_layers(ours, "decoder_transformer", config.shape)
     transposed = _upsampling(config)
     fused: Weights = fuse(ours, config.shape.head_dim)  # type: ignore[assignment]
-    return {name: _product(name, tensor, transposed) for name, tensor in fused.items()}
+    formed = {name: _product(name, tensor, transposed) for name, tensor in fused.items()}
+    # nn.conv takes kernels apart in other ways, for which transposed ones would always be copied.
+    return {name: mx.contiguous(t) if t.ndim == 3 else t for name, t in formed.items()}
 
 
 def _named(weights: Mapping[str, mx.array], config: Config) -> Weights:

@@ -6,16 +6,21 @@ transformers' checkpoint; arrays are (batch, time, channels).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from mlxtts.codecs.mimi.config import Config
-from mlxtts.nn import Module, conv, mx
+from mlxtts.nn import Module, conv, mx, on_cpu
 from mlxtts.nn.conv import Convolution
 from mlxtts.nn.streaming import Flow
 
 
 def elu(x: mx.array) -> mx.array:
-    return mx.where(x > 0, x, mx.exp(x) - 1)
+    """x where it is positive, e**x - 1 elsewhere, which is never less than x. (On a CPU a power
+    takes a third of the time of MLX's exp, which would take most of the decoder's.)"""
+    below = mx.minimum(x, 0)
+    power = mx.power(2.0, below * math.log2(math.e)) if on_cpu() else mx.exp(below)
+    return mx.maximum(x, power - 1)
 
 
 class Activation(Module):
