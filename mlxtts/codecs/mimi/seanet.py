@@ -1,4 +1,5 @@
-"""Mimi's convolutions (SEANet; Tagliasacchi et al., 2020) as streams: latents to samples.
+"""Mimi's convolutions (SEANet; Tagliasacchi et al., 2020) as streams: latents to samples, and
+samples to latents.
 
 All look back only, so that what comes in gives what belongs to it at once. Modules are named as in
 transformers' checkpoint; arrays are (batch, time, channels).
@@ -44,6 +45,8 @@ class Causal(Module):
         x = flow.extend(x, self._reach)
         if weight.shape[2] == 1:
             return conv.collapse(x, weight[..., 0].T, bias)[..., None]
+        if weight.shape[1] == 1:
+            return conv.strided(x, weight, bias, 1)
         return conv.full(x, weight, bias, self._dilation)
 
 
@@ -56,6 +59,19 @@ class Upsampling(Module):
 
     def __call__(self, x: mx.array, flow: Flow) -> mx.array:
         return conv.transposed(flow.extend(x, 1), self.conv.weight, self.conv.bias)
+
+
+class Downsampling(Module):
+    """To one step of each `rate`, of which there is a whole number."""
+
+    def __init__(self, channels: int, out: int, rate: int) -> None:
+        super().__init__()
+        self._rate = rate
+        self.conv = Convolution(2 * rate, channels, out, bias=out)
+
+    def __call__(self, x: mx.array, flow: Flow) -> mx.array:
+        x = flow.extend(x, self._rate)
+        return conv.strided(x, self.conv.weight, self.conv.bias, self._rate)
 
 
 class Residual(Module):
@@ -99,3 +115,15 @@ def decoder(config: Config) -> Stack:
         channels //= 2
         layers += [Residual(config, channels, n) for n in range(config.num_residual_layers)]
     return Stack([*layers, Activation(), Causal(config.last_kernel_size, channels, 1)])
+
+
+def encoder(config: Config) -> Stack:
+    """(B, hop_length * T, 1) to (B, T, hidden_size)."""
+    channels = config.num_filters
+    layers: list[Any] = [Causal(config.kernel_size, 1, channels)]
+    for rate in reversed(config.upsampling_ratios):
+        layers += [Residual(config, channels, n) for n in range(config.num_residual_layers)]
+        layers += [Activation(), Downsampling(channels, 2 * channels, rate)]
+        channels *= 2
+    last = Causal(config.last_kernel_size, channels, config.hidden_size)
+    return Stack([*layers, Activation(), last])
