@@ -11,6 +11,7 @@ import numpy as np
 from mlxtts.codecs.mimi.checkpoint import sanitize
 from mlxtts.codecs.mimi.codec import Codec
 from mlxtts.codecs.mimi.config import Config
+from mlxtts.codecs.mimi.encoder import Encoder
 from mlxtts.nn import loading, mx
 from tests import weights
 from tests.conftest import write_safetensors
@@ -50,6 +51,22 @@ def build(raw: dict[str, Any], tensors: weights.Tensors | None = None) -> Codec:
     tensors = weights.mimi(raw) if tensors is None else tensors
     loading.load(codec, sanitize(arrays(tensors), config), Path("x"))
     return codec
+
+
+def build_encoder(raw: dict[str, Any], tensors: weights.Tensors | None = None) -> Encoder:
+    config = configuration(raw)
+    encoder = Encoder(config)
+    tensors = weights.mimi(raw) if tensors is None else tensors
+    loading.load(encoder, sanitize(arrays(tensors), config, "encoder"), Path("x"))
+    return encoder
+
+
+def recording(frames: int, frame_samples: int) -> np.ndarray:
+    """Noise that swells and fades, which is like no other frame."""
+    count = frames * frame_samples
+    noise = np.random.default_rng(3).standard_normal(count)
+    swell = 0.2 + 0.8 * np.sin(np.arange(count) / (3.3 * frame_samples)) ** 2
+    return (0.2 * swell * noise).astype(np.float32)
 
 
 def write(folder: Path, raw: dict[str, Any], tensors: weights.Tensors) -> Path:

@@ -87,13 +87,13 @@ def padded(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> 
     return full(mx.concatenate([silence, x, silence], axis=1), weight, bias, dilation)
 
 
-def strided(x: mx.array, weight: mx.array, bias: mx.array, stride: int) -> mx.array:
+def strided(x: mx.array, weight: mx.array, bias: mx.array | None, stride: int) -> mx.array:
     """(B, T, C) by (K, C, D) to (B, (T - K) // stride + 1, D)."""
     return _windowed(x, weight, bias, 1, stride)
 
 
 def _windowed(
-    x: mx.array, weight: mx.array, bias: mx.array, dilation: int, stride: int = 1
+    x: mx.array, weight: mx.array, bias: mx.array | None, dilation: int, stride: int = 1
 ) -> mx.array:
     """All that a step of the output depends on in one row, and one product."""
     taps, channels, out = weight.shape

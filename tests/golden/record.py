@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from tests import csm, kokoro, weights  # noqa: E402
+from tests import mimi as mimi_tests  # noqa: E402
 from tests.parity import csm_reference, references  # noqa: E402
 from tests.parity.kokoro_reference import Reference, publish  # noqa: E402
 
@@ -43,7 +44,9 @@ def mimi() -> None:
     audio = references.mimi_decode(model, frames)
     few = references.mimi_decode(model, [codes[:3] for codes in frames])
     print(f"mimi: {len(audio)} samples, rms {np.sqrt(np.mean(audio**2)):.3f}")
-    np.savez_compressed(HERE / "mimi.npz", all=audio[::THIN], few=few[::THIN])
+    codes = references.mimi_encode(model, mimi_tests.recording(60, 80))
+    thin = {"all": audio[::THIN], "few": few[::THIN]}
+    np.savez_compressed(HERE / "mimi.npz", codes=np.array(codes, np.uint8), **thin)
 
 
 def llama() -> None:

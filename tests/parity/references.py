@@ -61,6 +61,13 @@ def mimi_decode(model: MimiModel, frames: list[list[int]]) -> np.ndarray:
     return model.decode(codes).audio_values[0, 0].numpy()
 
 
+@torch.no_grad()
+def mimi_encode(model: MimiModel, samples: np.ndarray) -> list[list[int]]:
+    """Frames of codes."""
+    codes = model.encode(torch.from_numpy(samples)[None, None]).audio_codes
+    return codes[0].T.tolist()
+
+
 def llama_model(config: dict[str, Any], tensors: Tensors) -> LlamaForCausalLM:
     known = {key: value for key, value in config.items() if key != "model_type"}
     model = LlamaForCausalLM(LlamaConfig(**known, attn_implementation="eager")).float()

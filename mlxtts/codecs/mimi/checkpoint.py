@@ -34,19 +34,25 @@ MOSHI_NAMES = (
     (r"\._codebook\._?", r".codebook."),
     (r"\.codebook\.embedding_sum$", r".codebook.embed_sum"),
 )
-DECODING = re.compile(
-    r"quantizer\.(?!.*\.input_proj\.).*|(upsample|decoder_transformer|decoder)\..*"
-)
+HALVES = {
+    "decoder": re.compile(
+        r"quantizer\.(?!.*\.input_proj\.).*|(upsample|decoder_transformer|decoder)\..*"
+    ),
+    "encoder": re.compile(
+        r"quantizer\.(?!.*\.output_proj\.).*|(downsample|encoder_transformer|encoder)\..*"
+    ),
+}
+"""The tensors of each."""
 MATRICES = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 SCALED = {"self_attn_layer_scale": "self_attn.o_proj", "mlp_layer_scale": "mlp.fc2"}
 EPSILON = 1e-5  # the least that the sum of a codebook's vectors is divided by
 
 
-def read(folder: Path) -> tuple[Config, Weights]:
-    """What is in a folder, for decoding. Raises ModelError."""
+def read(folder: Path, half: str) -> tuple[Config, Weights]:
+    """What is in a folder, the tensors for one half. Raises ModelError."""
     config, weights = _files(folder)
     with subject(str(folder)):
-        return config, sanitize(weights, config)
+        return config, sanitize(weights, config, half)
 
 
 def _files(folder: Path) -> tuple[Config, Weights]:
@@ -57,18 +63,20 @@ def _files(folder: Path) -> tuple[Config, Weights]:
     return Config.read(path), read_checkpoint(folder)
 
 
-def sanitize(weights: Mapping[str, mx.array], config: Config) -> Weights:
-    """The tensors for decoding."""
+def sanitize(weights: Mapping[str, mx.array], config: Config, half: str = "decoder") -> Weights:
+    """The tensors that the half needs, of both."""
     ours = _named(weights, config)
-    ours = {name: tensor for name, tensor in ours.items() if DECODING.fullmatch(name)}
+    ours = {name: tensor for name, tensor in ours.items() if HALVES[half].fullmatch(name)}
     _gather_codebooks(ours, "semantic", config.num_semantic_quantizers, config)
     _gather_codebooks(
         ours, "acoustic", config.num_quantizers - config.num_semantic_quantizers, config
     )
-    _scale_layers(ours, "decoder_transformer", config.shape)
+    _scale_layers(ours, f"{half}_transformer", config.shape)
     transposed = _upsampling(config)
     fused: Weights = fuse(turn(ours, config.shape.head_dim))  # type: ignore[assignment]
-    return {name: _product(name, tensor, transposed) for name, tensor in fused.items()}
+    formed = {name: _product(name, tensor, transposed) for name, tensor in fused.items()}
+    # nn.conv takes kernels apart in other ways, for which transposed ones would always be copied.
+    return {name: mx.contiguous(t) if t.ndim == 3 else t for name, t in formed.items()}
 
 
 def _named(weights: Mapping[str, mx.array], config: Config) -> Weights:

@@ -20,7 +20,7 @@ from mlxtts.nn.windowed import Transformer
 
 def load(path: Path) -> Codec:
     """The codec in the folder `path`: config.json and safetensors, or Moshi's file of it alone."""
-    config, tensors = read(path)
+    config, tensors = read(path, "decoder")
     codec = Codec(config)
     load_weights(codec, tensors, path)
     return codec

@@ -28,6 +28,8 @@ class Part(Module):
 
 
 class Quantizer(Module):
+    """Codes to vectors."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self._absent = config.codebook_size
@@ -45,3 +47,39 @@ class Quantizer(Module):
 
     def _whole(self, codes: Sequence[int]) -> list[int]:
         return [*codes, *[self._absent] * (self._levels - len(codes))]
+
+
+class SearchPart(Module):
+    """`codebooks`: as in `Part`."""
+
+    def __init__(self, config: Config, levels: int) -> None:
+        super().__init__()
+        width = config.vector_quantization_hidden_dimension
+        self.codebooks = mx.zeros((levels, config.codebook_size + 1, width))
+        self.input_proj = Convolution(config.hidden_size, width)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        """(B, F, hidden_size) to (B, F, levels): of each codebook the vector nearest to what those
+        before it leave."""
+        rest = conv.pointwise(x, self.input_proj.weight)
+        codes = []
+        for vectors in self.codebooks[:, :-1]:
+            far = 0.5 * mx.sum(vectors * vectors, axis=-1) - rest @ vectors.T
+            codes.append(mx.argmin(far, axis=-1))
+            rest = rest - vectors[codes[-1]]
+        return mx.stack(codes, axis=-1)
+
+
+class Search(Module):
+    """Vectors to codes."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        semantic = config.num_semantic_quantizers
+        acoustic = config.num_quantizers - semantic
+        self.semantic_residual_vector_quantizer = SearchPart(config, semantic)
+        self.acoustic_residual_vector_quantizer = SearchPart(config, acoustic)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        parts = self.semantic_residual_vector_quantizer, self.acoustic_residual_vector_quantizer
+        return mx.concatenate([part(x) for part in parts], axis=-1)

@@ -24,12 +24,13 @@ def parameters(codec: Codec) -> dict[str, mx.array]:
     return dict(tree_flatten(codec.parameters()))
 
 
-def test_both_layouts_hold_the_same() -> None:
-    expected = sanitize(mimi.arrays(TENSORS), CONFIG)
+@pytest.mark.parametrize("half", ["decoder", "encoder"])
+def test_both_layouts_hold_the_same(half: str) -> None:
+    expected = sanitize(mimi.arrays(TENSORS), CONFIG, half)
     moshi = mimi.moshi(TENSORS, RAW)
     assert "decoder_transformer.transformer.layers.0.self_attn.in_proj_weight" in moshi
     assert not {*moshi} & {*TENSORS}
-    found = sanitize(mimi.arrays(moshi), CONFIG)
+    found = sanitize(mimi.arrays(moshi), CONFIG, half)
     assert found.keys() == expected.keys()
     for name, weight in expected.items():
         np.testing.assert_array_equal(np.array(found[name]), np.array(weight))
