@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlxtts import hub, models
+from mlxtts import codecs, hub, models
 from mlxtts.errors import ModelError
 from mlxtts.hub import Entry
 from mlxtts.nn.loading import read_json
@@ -78,9 +78,9 @@ def codec_of(folder: Path) -> str | None:
 
 
 def _describe(folder: Path) -> Entry:
-    """What its config.json says. Codecs have no `model_type` there."""
+    """What its config.json says. A codec's may have no `model_type`."""
     raw = read_json(folder / "config.json")
-    if "model_type" not in raw and not models.recognised(raw):
+    if codecs.recognised(raw) or ("model_type" not in raw and not models.recognised(raw)):
         return Entry("codec")
     return Entry("model", voices=models.find(folder).read_config(folder).voices)
 

@@ -109,8 +109,11 @@ def fetch(name: str, access: Access = DEFAULT) -> Path:
 
 
 def locate_codec(name: str, access: Access = DEFAULT) -> Path:
-    """The folder of a codec: a folder of its own, or that in the folder of a model."""
-    folder = locate(name, access)
+    """The folder of a codec: a folder of its own, which may have nothing but weights, or that in
+    the folder of a model."""
+    folder = None if repository(name) else _local(name, access)
+    if not (folder and next(folder.glob("*.safetensors"), None)):
+        folder = locate(name, access)
     return own_codec(folder) or folder
 
 

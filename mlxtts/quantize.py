@@ -60,7 +60,8 @@ class Source:
         del tensors
         self._copy(folder)
         kind = {"model_type": self._module.MODEL_TYPES[0]}
-        text = json.dumps(kind | self._raw | self._known() | said, indent=1, ensure_ascii=False)
+        told = kind | self._raw | self._module.aliases(self._raw) | self._known() | said
+        text = json.dumps(told, indent=1, ensure_ascii=False)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
         after = write_checkpoint(folder, packed)
         return Outcome(before, after, 8 * after / count, tuple(kept))
@@ -113,7 +114,7 @@ def quantize_model(
         raise ModelError("the model is quantised already")
     module = models.serving(config, "config")
     packed, said, _ = pack(module.checkpoint(model), module.matrices(model.config), manner)
-    return packed, copy.deepcopy(config) | said
+    return packed, copy.deepcopy(config) | module.aliases(config) | said
 
 
 def pack(

@@ -36,7 +36,7 @@ BELOW = {
         *("errors", "output", "wire", "text", "audio", "hub", "nn", "codecs", "models", "engine"),
     },
     "compare": {"errors", "wire", "audio", "hub", "nn", "codecs", "engine", "api"},
-    "catalogue": {"errors", "hub", "nn", "models"},
+    "catalogue": {"errors", "hub", "nn", "codecs", "models"},
     "quantize": {"errors", "hub", "nn", "models"},
 }
 """For each part of the package what it may import, beside itself."""

@@ -7,6 +7,7 @@ import pytest
 from mlxtts import catalogue, codecs, hub, models
 from mlxtts.errors import ModelError
 from mlxtts.hub import Access
+from tests import mimi, weights
 
 
 def test_the_starter_is_in_the_package() -> None:
@@ -77,3 +78,9 @@ def test_the_codec_that_a_model_needs(model_folder: Path) -> None:
     (model_folder / "codec").rename(model_folder.parent / "codec")
     assert catalogue.codec_of(model_folder) == "mlx-community/snac_24khz"
     assert hub.repository("snac") == "mlx-community/snac_24khz"
+
+
+def test_a_codec_may_say_of_what_kind_it_is(tmp_path: Path) -> None:
+    folder = mimi.write(tmp_path / "small", weights.MIMI_SMALL, {})
+    assert catalogue.codec_of(folder) is None
+    assert catalogue.find(str(folder)).kind == "codec"

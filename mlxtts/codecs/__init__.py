@@ -1,4 +1,6 @@
-"""Codecs: frames of codes to sound. Each is a folder here that defines `load(path) -> Codec`.
+"""Codecs: frames of codes to sound. Each is a folder here that defines `load(path) -> Codec` and
+MODEL_TYPES, the values of `model_type` that its config.json may have, if it has one; and, if it
+also makes codes of sound, `load_encoder(path) -> Encoder`.
 
 A codec says of itself what generic code needs to know; only its own folder knows what codes mean.
 """
@@ -10,6 +12,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 from mlxtts.errors import ModelError
@@ -70,13 +73,39 @@ class Codec(Protocol):
         """`flush` of several streams in one go."""
 
 
+class Encoder(Protocol):
+    rate: int
+    """Samples a second."""
+
+    def encode(self, samples: mx.array) -> list[tuple[int, ...]]:
+        """The frames of a recording, (n,) float32; silence is added to make the last one whole."""
+
+
 def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
+def recognised(raw: Mapping[str, Any]) -> bool:
+    """Whether this is the config.json of a codec here, and has a `model_type`."""
+    return any(raw.get("model_type") in _module(name).MODEL_TYPES for name in names())
+
+
 def load(name: str, path: Path) -> Codec:
     """The codec `name` with the weights in the folder `path`."""
+    codec: Codec = _module(name).load(path)
+    return codec
+
+
+def load_encoder(name: str, path: Path) -> Encoder:
+    """What makes codes of the codec `name`, with the weights in the folder `path`."""
+    module = _module(name)
+    if not hasattr(module, "load_encoder"):
+        raise ModelError(f"codec {name!r}: has no encoder here")
+    encoder: Encoder = module.load_encoder(path)
+    return encoder
+
+
+def _module(name: str) -> ModuleType:
     if name not in names():
         raise ModelError(f"codec {name!r}: unknown; the codecs are {', '.join(names())}")
-    codec: Codec = importlib.import_module(f"mlxtts.codecs.{name}").load(path)
-    return codec
+    return importlib.import_module(f"mlxtts.codecs.{name}")

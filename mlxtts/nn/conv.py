@@ -7,7 +7,17 @@ it is compiled there.
 
 from __future__ import annotations
 
-from mlxtts.nn import mx, on_cpu
+from mlxtts.nn import Module, mx, on_cpu
+
+
+class Convolution(Module):
+    """The weights of one convolution, in the form in which the functions here multiply them."""
+
+    def __init__(self, *shape: int, bias: int = 0) -> None:
+        super().__init__()
+        self.weight = mx.zeros(shape)
+        if bias:
+            self.bias = mx.zeros((bias,))
 
 
 def pointwise(x: mx.array, weight: mx.array, bias: mx.array | None = None) -> mx.array:
@@ -45,6 +55,15 @@ def transposed(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
     return y.reshape(batch, (time - 1) * (half // len(bias)), len(bias)) + bias
 
 
+def transposed_depthwise(x: mx.array, weight: mx.array) -> mx.array:
+    """As `transposed`, with one kernel a channel: (B, T, C) by (2 * stride, C) to
+    (B, (T - 1) * stride, C)."""
+    batch, time, channels = x.shape
+    now, before = mx.split(weight, 2)
+    y = x[:, 1:, None] * now + x[:, :-1, None] * before
+    return y.reshape(batch, (time - 1) * len(now), channels)
+
+
 def full(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
     """(B, T, C) by (K, C, D) to (B, T - (K - 1) * dilation, D)."""
     if not on_cpu():
@@ -68,13 +87,13 @@ def padded(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> 
     return full(mx.concatenate([silence, x, silence], axis=1), weight, bias, dilation)
 
 
-def strided(x: mx.array, weight: mx.array, bias: mx.array, stride: int) -> mx.array:
+def strided(x: mx.array, weight: mx.array, bias: mx.array | None, stride: int) -> mx.array:
     """(B, T, C) by (K, C, D) to (B, (T - K) // stride + 1, D)."""
     return _windowed(x, weight, bias, 1, stride)
 
 
 def _windowed(
-    x: mx.array, weight: mx.array, bias: mx.array, dilation: int, stride: int = 1
+    x: mx.array, weight: mx.array, bias: mx.array | None, dilation: int, stride: int = 1
 ) -> mx.array:
     """All that a step of the output depends on in one row, and one product."""
     taps, channels, out = weight.shape

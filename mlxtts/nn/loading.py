@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Linear, Module, mx, on_cpu, tree_flatten
 from mlxtts.nn.quantization import Tensor, float32, place, unpacked
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 T = TypeVar("T")
 MAX_HEADER = 100 << 20  # as in the safetensors library
@@ -76,6 +79,18 @@ def read_safetensors(path: Path) -> dict[str, mx.array]:
         raise ModelError(f"{path}: {error}") from None
     assert isinstance(weights, dict)
     return weights
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer.json. Raises ModelError if it is not there, or not one."""
+    from tokenizers import Tokenizer
+
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more specific
+        raise ModelError(f"{path}: {error}") from None
 
 
 def read_checkpoint(folder: Path) -> dict[str, mx.array]:

@@ -10,7 +10,7 @@ from typing import Any
 from mlxtts.nn import Module, QuantizedLinear, cuda, mx
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.slots import Slots
-from mlxtts.nn.transformer import Block, Transformer
+from mlxtts.nn.transformer import Block, Stack
 
 Parts = dict[str, mx.array]
 MATRICES = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
@@ -19,15 +19,15 @@ MATRICES = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
 class Steps:
     """The layers of a transformer whose weights are final."""
 
-    def __init__(self, model: Transformer, heads: int, eps: float) -> None:
-        self._embed, self._norm, self._rates = model.embed_tokens, model.norm, model.rope.rates
-        self._layers = [_layer(block, heads, eps) for block in model.layers]
+    def __init__(self, stack: Stack) -> None:
+        self._norm, self._rates = stack.norm, stack.rope.rates
+        heads, eps = stack.shape.num_attention_heads, stack.shape.rms_norm_eps
+        self._layers = [_layer(block, heads, eps) for block in stack.layers]
 
-    def __call__(self, tokens: mx.array, slots: Slots) -> mx.array:
-        """Hidden states, (B, hidden_size), of the next token, (B,), of each row."""
+    def __call__(self, x: mx.array, slots: Slots) -> mx.array:
+        """Hidden states, (B, hidden_size), of the next input of each row, of the same shape."""
         slots.begin()
         positions = slots.positions
-        x = self._embed(tokens)
         for (run, parts), held in zip(self._layers, slots.layers, strict=True):
             x = run(x, held, positions, self._rates, parts)
         slots.advance()

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 from mlxtts.errors import ModelError
 from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu
@@ -50,17 +50,36 @@ class RMSNorm(Module):
         return x * mx.rsqrt(square) * self.weight
 
 
+class Heads(Protocol):
+    """What attention wants to know of a transformer's shape."""
+
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def num_attention_heads(self) -> int: ...
+    @property
+    def num_key_value_heads(self) -> int: ...
+    @property
+    def head_dim(self) -> int: ...
+
+
+class Memory(Protocol):
+    """The keys and values of earlier positions, as in nn.cache.Cache."""
+
+    def update(self, layer: int, new: mx.array) -> tuple[mx.array, mx.array]: ...
+
+
 @dataclass(frozen=True)
 class Step:
     """What the layers share on the way of some positions through them."""
 
-    cache: Cache
+    cache: Memory
     rotate: Rotate
     mask: mx.array | None
 
 
 class Attention(Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Heads) -> None:
         super().__init__()
         self._heads = shape.num_attention_heads
         rows = (self._heads + 2 * shape.num_key_value_heads) * shape.head_dim
@@ -75,11 +94,11 @@ class Attention(Module):
 
 def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array | None) -> mx.array:
     """Causal attention of the last T of S positions: (B, H, T, D) to (B, K, S, D), K dividing H;
-    returns (B, T, H * D). For one position, `mask`, (B, 1, 1, S), says which it may look at."""
+    returns (B, T, H * D). `mask`, (B, 1, T, S), if given says which each may look at instead."""
     batch, heads, time, dim = queries.shape
     scale = dim**-0.5
     if time > 1 or not on_cpu():
-        seen = "causal" if time > 1 else mask
+        seen = "causal" if mask is None and time > 1 else mask
         y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=seen)
         return y.swapaxes(1, 2).reshape(batch, time, -1)
     # One position on a CPU: the heads of a group are the rows of one product.
@@ -116,9 +135,12 @@ class Block(Module):
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
-class Transformer(Module):
+class Stack(Module):
+    """The blocks and the norm after them."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.shape = shape
         self.rope = Rope(
             shape.head_dim,
             shape.num_attention_heads,
@@ -126,20 +148,31 @@ class Transformer(Module):
             shape.rope_theta,
             shape.rope_scaling,
         )
-        self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size)
         self.layers: list[Any] = [Block(shape) for _ in range(shape.num_hidden_layers)]
         self.norm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
 
-    def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
-        """Hidden states, (B, T, hidden_size), of the next tokens, (B, T), of all rows of the cache;
-        several at a time only of rows that began at once."""
-        x = self.embed_tokens(tokens)
-        step = Step(cache, self.rope.at(cache.offset, tokens.shape[1]), cache.mask)
+    def run(self, x: mx.array, cache: Cache) -> mx.array:
+        """Hidden states, (B, T, hidden_size), of the next inputs, of the same shape, of all rows of
+        the cache; several at a time only of rows that began at once."""
+        count = x.shape[1]
+        step = Step(cache, self.rope.at(cache.offset, count), cache.mask)
         for n, layer in enumerate(self.layers):
             x = layer(x, step, n)
-        cache.advance(tokens.shape[1])
+        cache.advance(count)
         hidden: mx.array = self.norm(x)
         return hidden
+
+
+class Transformer(Stack):
+    """With the embedding before them."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size)
+
+    def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
+        """`run` with tokens, (B, T)."""
+        return self.run(self.embed_tokens(tokens), cache)
 
 
 TURNED = re.compile(r"\.[qk]_proj\.weight$")
@@ -168,13 +201,20 @@ def check_parts(weights: Mapping[str, Tensor], shape: Shape, stem: str) -> None:
             raise ModelError(f"tensor {name} has shape {found}, not {wanted}")
 
 
-def fuse(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
-    """Hugging Face's tensors to this module's: rows interleaved as `Rope` wants them, matrices that
-    are one here stacked. Raises ModelError if one of these is missing."""
+def turn(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
+    """Hugging Face's tensors with the rows of queries and keys as `Rope` wants them."""
+    return {
+        name: order(tensor, lambda part: interleave(part, head_dim))
+        if TURNED.search(name)
+        else tensor
+        for name, tensor in weights.items()
+    }
+
+
+def fuse(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a `turn`ed checkpoint to this module's: matrices that are one here stacked.
+    Raises ModelError if one of these is missing."""
     fused = dict(weights)
-    for name in weights:
-        if TURNED.search(name):
-            fused[name] = order(weights[name], lambda part: interleave(part, head_dim))
     for whole, parts in FUSED.items():
         for name in weights:
             head, found, _ = name.partition(f".{parts[0]}.weight")
@@ -185,6 +225,14 @@ def fuse(weights: Mapping[str, Tensor], head_dim: int) -> dict[str, Tensor]:
                 raise ModelError(f"no tensor {missing[0]}")
             fused[f"{head}.{whole}.weight"] = stack([fused.pop(name) for name in names])
     return fused
+
+
+def unturn(tensors: Mapping[str, mx.array], head_dim: int) -> dict[str, mx.array]:
+    """What `turn` was given."""
+    return {
+        name: deinterleave(tensor, head_dim) if TURNED.search(name) else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def unfuse(tensors: Mapping[str, mx.array], shape: Shape) -> dict[str, mx.array]:
@@ -199,8 +247,7 @@ def unfuse(tensors: Mapping[str, mx.array], shape: Shape) -> dict[str, mx.array]
             apart[name] = tensor
             continue
         for part, rows in zip(FUSED[whole], mx.split(tensor, cuts[whole]), strict=True):
-            turned = TURNED.search(f".{part}.weight")
-            apart[f"{head}.{part}.weight"] = deinterleave(rows, shape.head_dim) if turned else rows
+            apart[f"{head}.{part}.weight"] = rows
     return apart
 
 

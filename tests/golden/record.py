@@ -2,8 +2,8 @@
 
     pip install -e '.[parity]' && python tests/golden/record.py
 
-Writes snac.npz, llama.npz and kokoro.npz beside this file: some kB each, so that parity is tested
-without PyTorch. The full comparison is in tests/parity.
+Writes snac.npz, mimi.npz, llama.npz, csm.npz and kokoro.npz beside this file: some kB each, so
+that parity is tested without PyTorch. The full comparison is in tests/parity.
 """
 
 import sys
@@ -15,8 +15,9 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from tests import kokoro, weights  # noqa: E402
-from tests.parity import references  # noqa: E402
+from tests import csm, kokoro, weights  # noqa: E402
+from tests import mimi as mimi_tests  # noqa: E402
+from tests.parity import csm_reference, references  # noqa: E402
 from tests.parity.kokoro_reference import Reference, publish  # noqa: E402
 
 THIN = 5  # every fifth sample
@@ -34,6 +35,18 @@ def snac() -> None:
         golden[name] = audio[::THIN]
         print(f"snac {name}: {len(audio)} samples, rms {np.sqrt(np.mean(audio**2)):.3f}")
     np.savez_compressed(HERE / "snac.npz", **golden)
+
+
+def mimi() -> None:
+    config = weights.MIMI_SMALL
+    model = references.mimi_model(config, weights.mimi(config))
+    frames = weights.mimi_codes(config, 40)
+    audio = references.mimi_decode(model, frames)
+    few = references.mimi_decode(model, [codes[:3] for codes in frames])
+    print(f"mimi: {len(audio)} samples, rms {np.sqrt(np.mean(audio**2)):.3f}")
+    codes = references.mimi_encode(model, mimi_tests.recording(60, 80))
+    thin = {"all": audio[::THIN], "few": few[::THIN]}
+    np.savez_compressed(HERE / "mimi.npz", codes=np.array(codes, np.uint8), **thin)
 
 
 def llama() -> None:
@@ -62,7 +75,20 @@ def kokoro_network() -> None:
     np.savez_compressed(HERE / "kokoro.npz", **exact, **thin)
 
 
+def sesame() -> None:
+    config, tensors = csm.SMALL, csm.tensors(csm.SMALL)
+    text = [1, 9, 33, 60, 5, 21, 4]
+    spoken = np.random.default_rng(2).integers(0, config["vocab_size"], (5, 5))
+    first, others = csm_reference.expectations(config, tensors, text, spoken)
+    frames = csm_reference.greedy_frames(config, tensors, text, 24)
+    print(f"csm: first codes expected at {first.max(1).mean():.2f} on average")
+    found = {"first": first, "others": others, "frames": frames}
+    np.savez_compressed(HERE / "csm.npz", text=text, spoken=spoken, **found)
+
+
 if __name__ == "__main__":
     snac()
+    mimi()
     llama()
+    sesame()
     kokoro_network()

@@ -46,3 +46,10 @@ def test_transposed_is_the_settled_part_of_the_whole(stride: int) -> None:
     y = conv.transposed(x, weight, bias)
     assert y.shape == (2, 5 * stride, 3)
     assert_close(y, whole[:, stride : 6 * stride])
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_transposed_depthwise(stride: int) -> None:
+    x, weight = normal(2, 6, 4), normal(2 * stride, 4)
+    whole = mx.conv_transpose1d(x, weight.T[..., None], stride=stride, groups=4)
+    assert_close(conv.transposed_depthwise(x, weight), whole[:, stride : 6 * stride])

@@ -16,7 +16,9 @@ CONFIG = Config.parse(weights.ORPHEUS_SMALL, Path("config.json"), Generation())
 def small() -> transformer.Transformer:
     model = Model(CONFIG)
     tensors = {name: mx.array(t) for name, t in weights.llama(weights.LLAMA_SMALL).items()}
-    loading.load(model, transformer.fuse(tensors, CONFIG.shape.head_dim), Path("x"))
+    loading.load(
+        model, transformer.fuse(transformer.turn(tensors, CONFIG.shape.head_dim)), Path("x")
+    )
     return model.model
 
 
@@ -54,4 +56,4 @@ def test_fuse_names_what_is_missing() -> None:
     tensors = {name: mx.array(t) for name, t in weights.llama(weights.LLAMA_SMALL).items()}
     del tensors["model.layers.1.self_attn.v_proj.weight"]
     with pytest.raises(ModelError, match=r"no tensor model\.layers\.1\.self_attn\.v_proj\.weight"):
-        transformer.fuse(tensors, CONFIG.shape.head_dim)
+        transformer.fuse(transformer.turn(tensors, CONFIG.shape.head_dim))

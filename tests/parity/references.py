@@ -1,14 +1,18 @@
-"""The reference implementations, in PyTorch: pip's snac, and transformers' Llama."""
+"""The reference implementations, in PyTorch: pip's snac, and transformers' Llama and Mimi."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from snac import SNAC
 from snac.layers import NoiseBlock
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, MimiModel
 
 Tensors = dict[str, np.ndarray]
 
@@ -36,6 +40,32 @@ def snac_decode(config: dict[str, Any], tensors: Tensors, codes: list[np.ndarray
     """Samples, (n,), of codes by level."""
     model = snac_model(config, tensors)
     return model.decode([torch.from_numpy(level) for level in codes])[0, 0].numpy()
+
+
+def mimi_model(config: dict[str, Any], tensors: Tensors) -> MimiModel:
+    """Loaded from files, for between versions of transformers the names differ in memory only."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config))
+        state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+        save_file(state, Path(folder) / "model.safetensors", {"format": "pt"})
+        model, told = MimiModel.from_pretrained(folder, output_loading_info=True)
+    assert not told["missing_keys"], told
+    assert not told["unexpected_keys"], told
+    return model.eval()
+
+
+@torch.no_grad()
+def mimi_decode(model: MimiModel, frames: list[list[int]]) -> np.ndarray:
+    """Samples, (n,), of frames of codes."""
+    codes = torch.tensor(frames).T[None]
+    return model.decode(codes).audio_values[0, 0].numpy()
+
+
+@torch.no_grad()
+def mimi_encode(model: MimiModel, samples: np.ndarray) -> list[list[int]]:
+    """Frames of codes."""
+    codes = model.encode(torch.from_numpy(samples)[None, None]).audio_codes
+    return codes[0].T.tolist()
 
 
 def llama_model(config: dict[str, Any], tensors: Tensors) -> LlamaForCausalLM:

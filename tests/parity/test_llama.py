@@ -13,7 +13,7 @@ from mlxtts.nn import loading, mx
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling
-from mlxtts.nn.transformer import fuse
+from mlxtts.nn.transformer import fuse, turn
 from tests import weights
 from tests.parity import references
 
@@ -34,7 +34,7 @@ ORPHEUS = weights.LLAMA_SMALL | {
 def build(config: dict[str, Any], tensors: weights.Tensors) -> Model:
     model = Model(Config.parse(config, Path("x"), Generation()))
     arrays = {name: mx.array(tensor) for name, tensor in tensors.items()}
-    loading.load(model, fuse(arrays, model.config.shape.head_dim), Path("x"))
+    loading.load(model, fuse(turn(arrays, model.config.shape.head_dim)), Path("x"))
     return model
 
 
@@ -63,8 +63,8 @@ def test_small_greedy_codes() -> None:
         weights.LLAMA_SMALL, tensors, prompt, steps=210, offset=64, size=64
     )
     assert margin > 1e-4
-    row = Prompt(prompt.tolist(), Sampling(temperature=0), key(0))
     batch = build(weights.ORPHEUS_SMALL, tensors).batch()
+    row = Prompt(batch.model, prompt.tolist(), Sampling(temperature=0), key(0))
     batch.read([(row, row.left)])
     batch.join(row)
     found = np.concatenate([np.array(batch.frame().codes[0]) for _ in range(30)]).tolist()

@@ -2,4 +2,6 @@
 
 from mlxtts.codecs.kokoro.codec import Codec, load
 
-__all__ = ["Codec", "load"]
+MODEL_TYPES = ()
+
+__all__ = ["MODEL_TYPES", "Codec", "load"]

@@ -9,8 +9,9 @@ from typing import Any
 from mlxtts.codecs import Span
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
-from mlxtts.codecs.snac.decoder import Convolution, Decoder, Row, State, gather
+from mlxtts.codecs.snac.decoder import Decoder, Row, State, gather
 from mlxtts.nn import Module, conv, mx
+from mlxtts.nn.conv import Convolution
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
 

@@ -17,8 +17,10 @@ from typing import Any
 
 from mlxtts.codecs.snac.config import Config
 from mlxtts.nn import Module, conv, mx, on_cpu
+from mlxtts.nn.conv import Convolution
 from mlxtts.nn.random import normal_at
 from mlxtts.nn.snake import Snake
+from mlxtts.nn.streaming import gather_tails
 
 KERNEL = 7
 DILATIONS = (1, 3, 9)
@@ -43,20 +45,11 @@ def gather(rows: Sequence[Row]) -> State:
     if [*rows] == [(first, row) for row in range(len(first.positions))]:
         return first
     runs = [(state, [row for _, row in run]) for state, run in groupby(rows, lambda row: row[0])]
-    longest = max((state for state, _ in runs), key=lambda state: len(state.carries))
-    carries = []
-    for n, carry in enumerate(longest.carries):
-        nothing = mx.zeros((1, *carry.shape[1:]))
-        parts = [
-            state.carries[n][mx.array(run)] if n < len(state.carries) else nothing[[0] * len(run)]
-            for state, run in runs
-        ]
-        carries.append(mx.concatenate(parts))
     keys = [state.keys[mx.array(run)] for state, run in runs if state.keys is not None]
     return State(
         tuple(state.positions[row] for state, row in rows),
         mx.concatenate(keys) if keys else None,
-        tuple(carries),
+        gather_tails([(state.carries, run) for state, run in runs]),
     )
 
 
@@ -120,16 +113,6 @@ class Flow:
         if self.ended and self.start + length > 0:
             x = mx.where((mx.arange(length) < -self.start)[:, None], x, 0)
         return x
-
-
-class Convolution(Module):
-    """The weights of one convolution, in the form in which nn.conv multiplies them."""
-
-    def __init__(self, *shape: int, bias: int = 0) -> None:
-        super().__init__()
-        self.weight = mx.zeros(shape)
-        if bias:
-            self.bias = mx.zeros((bias,))
 
 
 class ResidualUnit(Module):

@@ -16,10 +16,16 @@ def recognises(raw: dict[str, Any]) -> bool:
     return {"istftnet", "plbert", "vocab"} <= raw.keys()
 
 
+def aliases(raw: dict[str, object]) -> dict[str, object]:
+    """Nothing."""
+    return {}
+
+
 __all__ = [
     "MODEL_TYPES",
     "Config",
     "Model",
+    "aliases",
     "checkpoint",
     "load",
     "matrices",

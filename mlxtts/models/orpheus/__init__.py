@@ -14,10 +14,16 @@ def recognises(raw: dict[str, object]) -> bool:
     return False
 
 
+def aliases(raw: dict[str, object]) -> dict[str, object]:
+    """Nothing."""
+    return {}
+
+
 __all__ = [
     "MODEL_TYPES",
     "Config",
     "Model",
+    "aliases",
     "checkpoint",
     "load",
     "matrices",

@@ -10,7 +10,7 @@ from mlxtts.models.orpheus.config import Config
 from mlxtts.nn import mx, tree_flatten
 from mlxtts.nn.quantization import Tensor, gather
 from mlxtts.nn.recipes import Matrix
-from mlxtts.nn.transformer import check_parts, fuse, unfuse
+from mlxtts.nn.transformer import check_parts, fuse, turn, unfuse, unturn
 from mlxtts.nn.transformer import matrices as of_blocks
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def sanitize(weights: dict[str, mx.array], config: Config) -> dict[str, Tensor]:
     """Hugging Face's tensors to this model's."""
     tensors = gather(needed(weights, config), config.quantization)
     check_parts(tensors, config.shape, "model")
-    return fuse(tensors, config.shape.head_dim)
+    return fuse(turn(tensors, config.shape.head_dim))
 
 
 def needed(weights: dict[str, mx.array], config: Config) -> dict[str, mx.array]:
@@ -44,4 +44,5 @@ def matrices(config: Config) -> list[Matrix]:
 
 def checkpoint(model: Model) -> dict[str, mx.array]:
     """The tensors of a model that is not quantised as Hugging Face has them."""
-    return unfuse(dict(tree_flatten(model.parameters())), model.config.shape)
+    shape = model.config.shape
+    return unturn(unfuse(dict(tree_flatten(model.parameters())), shape), shape.head_dim)

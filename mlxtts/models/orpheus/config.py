@@ -15,7 +15,7 @@ from mlxtts.errors import ModelError
 from mlxtts.models import Plain
 from mlxtts.nn.loading import configure, read_json
 from mlxtts.nn.quantization import Quantization
-from mlxtts.nn.rope import Llama3Scaling
+from mlxtts.nn.rope import Llama3Scaling, scaling
 from mlxtts.nn.sampling import Sampling
 from mlxtts.nn.transformer import Shape
 
@@ -93,7 +93,7 @@ class Config(Plain):
             raise ModelError(f"{path}: rope_scaling cannot be {rope!r}")
         theta = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
         parts = {
-            "rope_scaling": _scaling(rope, path),
+            "rope_scaling": scaling(rope, path),
             "quantization": Quantization.parse(raw, str(path)),
             "generation": generation,
         }
@@ -141,12 +141,3 @@ class Config(Plain):
     def frame_limit(self, letters: int) -> int:
         seconds = LEAST_SECONDS + SECONDS_A_LETTER * letters
         return min(round(seconds * self.frame_rate), self.generation.max_new_tokens // SLOTS)
-
-
-def _scaling(rope: dict[str, Any], path: Path) -> Llama3Scaling | None:
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind == "default":
-        return None
-    if kind != "llama3":
-        raise ModelError(f"{path}: rope type {kind!r} is not implemented")
-    return configure(Llama3Scaling, rope, path)

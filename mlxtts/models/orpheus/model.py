@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlxtts.errors import ModelError, subject
+from mlxtts.errors import subject
 from mlxtts.models.orpheus.batch import Batch, Prompt
 from mlxtts.models.orpheus.checkpoint import sanitize
 from mlxtts.models.orpheus.config import SLOTS, Config
 from mlxtts.nn import Linear, Module, mx
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.loading import load as load_weights
-from mlxtts.nn.loading import read_checkpoint
+from mlxtts.nn.loading import read_checkpoint, read_tokenizer
 from mlxtts.nn.quantization import Tensor, project
 from mlxtts.nn.sampling import Sampling
 from mlxtts.nn.transformer import Transformer
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def load(folder: Path, config: Config) -> Model:
     """The model with the tokenizer and the weights in `folder`."""
-    model = Model(config, _tokenizer(folder / "tokenizer.json"))
+    model = Model(config, read_tokenizer(folder / "tokenizer.json"))
     load_weights(model, _tensors(folder, config), folder)
     return model
 
@@ -39,17 +39,6 @@ def _tensors(folder: Path, config: Config) -> dict[str, Tensor]:
     weights = read_checkpoint(folder)
     with subject(str(folder)):
         return sanitize(weights, config)
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing more specific
-        raise ModelError(f"{path}: {error}") from None
 
 
 class Model(Module):
@@ -80,7 +69,7 @@ class Model(Module):
         return mx.concatenate([logits, project(hidden, head, end, end + 1)], axis=-1)
 
     def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
-        return Prompt(self.tokens(segment.text, voice), sampling, keys)
+        return Prompt(self, self.tokens(segment.text, voice), sampling, keys)
 
     def batch(self, width: int = 1) -> Batch:
         return Batch(self, width)

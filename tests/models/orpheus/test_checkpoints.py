@@ -61,7 +61,7 @@ def outputs(model: Model) -> list[np.ndarray]:
 
 def greedy(model: Model, frames: int = 10) -> list[list[int]]:
     batch = model.batch()
-    prompt = Prompt(PROMPT, Sampling(temperature=0), key(0))
+    prompt = Prompt(model, PROMPT, Sampling(temperature=0), key(0))
     batch.read([(prompt, len(PROMPT))])
     batch.join(prompt)
     return [batch.frame().codes.tolist()[0] for _ in range(frames)]

@@ -3,7 +3,8 @@ kernels themselves are held against the doubles in tests/nn/test_cuda.py."""
 
 import pytest
 
-from mlxtts.models.orpheus import Model, batch
+from mlxtts.models import rows
+from mlxtts.models.orpheus import Model
 from mlxtts.models.orpheus.batch import Batch, Prompt
 from mlxtts.nn import cuda, mx, slots, step
 from mlxtts.nn.random import key
@@ -25,20 +26,20 @@ def model() -> Model:
 def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("place", "attend", "copy_row", "choose"):
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
-    monkeypatch.setattr(batch, "on_cuda", lambda: True)
-    monkeypatch.setattr(batch, "on_cpu", lambda: False)
+    monkeypatch.setattr(rows, "on_cuda", lambda: True)
+    monkeypatch.setattr(rows, "on_cpu", lambda: False)
     monkeypatch.setattr(mx, "compile", lambda run: run)
     monkeypatch.setattr(slots, "STEP", 4)
     step._compiled.cache_clear()
 
 
-def prompts(chosen: list[int]) -> list[Prompt]:
-    return [Prompt(PROMPTS[n], SETTINGS[n], key(n)) for n in chosen]
+def prompts(model: Model, chosen: list[int]) -> list[Prompt]:
+    return [Prompt(model, PROMPTS[n], SETTINGS[n], key(n)) for n in chosen]
 
 
 def alone(model: Model, n: int) -> list[list[int]]:
     speech = Batch(model, 1)
-    (prompt,) = prompts([n])
+    (prompt,) = prompts(model, [n])
     speech.read([(prompt, prompt.left)])
     speech.join(prompt)
     return [speech.frame().codes.tolist()[0] for _ in range(FRAMES)]  # type: ignore[index]
@@ -56,28 +57,28 @@ def test_a_row_alone(model: Model, expected: list[list[list[int]]]) -> None:
 
 @pytest.mark.usefixtures("as_on_cuda")
 def test_rows_come_and_go(model: Model, expected: list[list[list[int]]]) -> None:
-    speech, said, rows = Batch(model, 4), [[] for _ in PROMPTS], []  # type: ignore[var-annotated]
+    speech, said, live = Batch(model, 4), [[] for _ in PROMPTS], []  # type: ignore[var-annotated]
     coming = {0: [0, 1], 2: [2], 5: [3]}
     for frame in range(FRAMES + 6):
-        new = prompts(coming.get(frame, []))
+        new = prompts(model, coming.get(frame, []))
         speech.read([(prompt, prompt.left) for prompt in new])
         for prompt in new:
             speech.join(prompt)
-        rows += coming.get(frame, [])
-        codes = speech.frame().codes.tolist() if rows else []
-        for n, found in zip([*rows], codes, strict=True):  # type: ignore[call-overload]
+        live += coming.get(frame, [])
+        codes = speech.frame().codes.tolist() if live else []
+        for n, found in zip([*live], codes, strict=True):  # type: ignore[call-overload]
             said[n].append(found)
             if len(said[n]) == FRAMES:
-                speech.leave(rows.index(n))
-                rows[rows.index(n)] = rows[-1]
-                rows.pop()
+                speech.leave(live.index(n))
+                live[live.index(n)] = live[-1]
+                live.pop()
     assert said == expected
 
 
 @pytest.mark.usefixtures("as_on_cuda")
 def test_a_prompt_read_in_pieces(model: Model, expected: list[list[list[int]]]) -> None:
     speech = Batch(model, 1)
-    (prompt,) = prompts([2])
+    (prompt,) = prompts(model, [2])
     while prompt.left:
         speech.read([(prompt, 7)])
     speech.join(prompt)

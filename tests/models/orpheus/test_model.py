@@ -13,7 +13,7 @@ from mlxtts.nn import loading, mx, rope, transformer
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling, Settings
-from mlxtts.nn.transformer import fuse
+from mlxtts.nn.transformer import fuse, turn
 from tests import weights
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "llama.npz")
@@ -27,7 +27,7 @@ def build(**changes: object) -> Model:
     tensors = {name: mx.array(t) for name, t in weights.llama(weights.LLAMA_SMALL).items()}
     if not config.tie_word_embeddings:
         tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
-    loading.load(model, fuse(tensors, config.shape.head_dim), Path("x"))
+    loading.load(model, fuse(turn(tensors, config.shape.head_dim)), Path("x"))
     return model
 
 
@@ -41,7 +41,7 @@ def hidden(model: Model, tokens: list[int]) -> mx.array:
 
 
 def join(batch: Batch, prompt: list[int], sampling: Sampling, seed: int = 0) -> None:
-    row = Prompt(prompt, sampling, key(seed))
+    row = Prompt(batch.model, prompt, sampling, key(seed))
     while row.left:
         batch.read([(row, 8)])
     batch.join(row)

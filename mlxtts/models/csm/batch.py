@@ -1,0 +1,78 @@
+"""Segments on their way through a CSM model, a row each (models.rows).
+
+A frame's first code comes of the backbone, to which all that was said before is known; the others,
+one after another, of the depth decoder, which knows the backbone's last state and the codes of this
+frame, and forgets them with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlxtts.models import Frame, rows
+from mlxtts.nn import mx, on_cpu
+from mlxtts.nn.cache import Cache
+from mlxtts.nn.sampling import Sampling
+
+if TYPE_CHECKING:
+    from mlxtts.models.csm.model import Model
+
+REMEMBERED = 64  # frames that the repetition penalty looks back
+
+
+class Prompt(rows.Prompt):
+    """Text tokens."""
+
+    def __init__(self, model: Model, tokens: list[int], sampling: Sampling, keys: mx.array) -> None:
+        super().__init__(len(tokens), sampling, keys)
+        self._embed = model.text_embeddings
+        self._tokens = tokens
+
+    def embed(self, start: int, stop: int) -> mx.array:
+        x: mx.array = self._embed(mx.array([self._tokens[start:stop]], dtype=mx.int32))
+        return x
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Implements models.Frames: codes, (B, num_codebooks). A frame of zeros is the end."""
+
+    codes: mx.array
+
+    def read(self) -> list[Frame | None]:
+        codes: list[list[int]] = self.codes.tolist()  # type: ignore[assignment]
+        return [Frame(tuple(row)) if any(row) else None for row in codes]
+
+
+class Batch(rows.Rows):
+    """Implements models.Batch."""
+
+    def __init__(self, model: Model, width: int) -> None:
+        config = model.config
+        super().__init__(
+            model, model.backbone, width, config.num_codebooks, config.codebook_size, REMEMBERED
+        )
+        self.model = model
+
+    def frame(self) -> Drawn:
+        model, draws = self.model, self._draws()
+        hidden = self._hidden()
+        codes = [self._audible(model.first_logits(hidden), 0, draws)]
+        cache = Cache(model.config.decoder.num_hidden_layers, rows=len(hidden))
+        x = mx.stack([hidden, model.embed(codes[0], 0)], axis=1)
+        for place in range(1, self._codes):
+            logits = model.logits(x, cache, place)
+            codes.append(self._audible(logits, place, draws))
+            x = model.embed(codes[-1], place)[:, None]
+            if not on_cpu():
+                mx.async_eval(x)  # a GPU goes on while the next step is being described
+        whole = mx.stack(codes, axis=-1).astype(mx.int32)
+        self._inputs = model.embed_frames(whole[:, None])
+        self._note(whole)
+        mx.async_eval(whole)
+        return Drawn(whole)
+
+    def _audible(self, logits: mx.array, place: int, draws: mx.array) -> mx.array:
+        """The code at a place, of those that the codec knows."""
+        return self._chosen(logits[:, : self.model.config.audible_codes], place, draws)

@@ -1,0 +1,152 @@
+"""Rows of a transformer, for models that draw their codes from one: prompts are read, rows join and
+leave, and each has its own sampling and its own noise. Knows nothing of what the codes mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlxtts.nn import Module, cuda, mx, on_cpu, on_cuda
+from mlxtts.nn.cache import Cache
+from mlxtts.nn.quantization import unpack
+from mlxtts.nn.random import fold
+from mlxtts.nn.sampling import Sampling, Settings, noise, penalise, sample
+from mlxtts.nn.slots import Slots
+from mlxtts.nn.step import Steps
+from mlxtts.nn.transformer import Stack
+
+PADDING = 64  # prompts that are read together are filled up to a multiple of this
+
+
+class Prompt:
+    """Implements models.Prompt: `length` inputs, the last of which is not read, but the row's first
+    input."""
+
+    def __init__(self, length: int, sampling: Sampling, keys: mx.array) -> None:
+        self.length = length
+        self.sampling = sampling
+        self.keys = keys
+        self.cache: Cache | None = None
+        self.row = 0
+        self.read = 0
+
+    @property
+    def left(self) -> int:
+        return self.length - 1 - self.read
+
+    def embed(self, start: int, stop: int) -> mx.array:
+        """Some of its inputs, (1, stop - start, hidden_size)."""
+        raise NotImplementedError
+
+
+class Rows:
+    """Most of a models.Batch.
+
+    A frame is `codes` codes, drawn one after another; each is below `size`, or `size` where that
+    means something. The repetition penalty looks `window` frames back.
+    """
+
+    def __init__(
+        self, model: Module, stack: Stack, width: int, codes: int, size: int, window: int
+    ) -> None:
+        self._stack = stack
+        self._codes, self._size, self._window = codes, size, window
+        self._in_place = on_cuda() and cuda.fits(stack.shape.head_dim)
+        self._cache: Cache | Slots = Cache(stack.shape.num_hidden_layers, rows=0)
+        if on_cuda() and width > 1:
+            unpack(model)
+        if self._in_place:
+            self._cache = Slots()
+            self._steps = Steps(stack)
+        self._prompts: list[Prompt] = []
+        self._births: list[int] = []
+        self._frames = 0
+        self._inputs: mx.array
+        self._said: mx.array
+
+    def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
+        whole = [prompt for prompt, tokens in pieces if not prompt.read and tokens == prompt.left]
+        if whole and not on_cpu():
+            self._read_together(whole)
+        for prompt, tokens in pieces:
+            if prompt.left:
+                self._read_on(prompt, tokens)
+
+    def _read_on(self, prompt: Prompt, tokens: int) -> None:
+        if prompt.cache is None:
+            prompt.cache = Cache(self._stack.shape.num_hidden_layers)
+        stop = prompt.read + min(tokens, prompt.left)
+        self._stack.run(prompt.embed(prompt.read, stop), prompt.cache)
+        prompt.read = stop
+
+    def _read_together(self, prompts: Sequence[Prompt]) -> None:
+        """Whole prompts side by side; what is put behind the shorter ones is not looked at."""
+        length = -(-max(prompt.left for prompt in prompts) // PADDING) * PADDING
+        rows = [prompt.embed(0, prompt.left) for prompt in prompts]
+        filled = [mx.pad(row, [(0, 0), (0, length - row.shape[1]), (0, 0)]) for row in rows]
+        cache = Cache(self._stack.shape.num_hidden_layers, rows=len(rows))
+        self._stack.run(mx.concatenate(filled), cache)
+        for n, prompt in enumerate(prompts):
+            prompt.cache, prompt.row, prompt.read = cache, n, prompt.left
+
+    def join(self, prompt: Prompt) -> None:
+        assert prompt.cache is not None
+        self._cache.append(prompt.cache, prompt.row, prompt.read)
+        prompt.cache = None
+        first = prompt.embed(prompt.length - 1, prompt.length)
+        nothing = mx.full((1, self._window, self._codes), self._size + 1, dtype=mx.int32)
+        if self._prompts:
+            first = mx.concatenate([self._inputs, first])
+            nothing = mx.concatenate([self._said, nothing])
+        self._inputs, self._said = first, nothing
+        self._prompts.append(prompt)
+        self._births.append(self._frames)
+        self._rows_changed()
+
+    def leave(self, row: int) -> None:
+        self._cache.remove(row)
+        self._prompts[row], self._births[row] = self._prompts[-1], self._births[-1]
+        del self._prompts[-1], self._births[-1]
+        self._inputs, self._said = _without(self._inputs, row), _without(self._said, row)
+        self._rows_changed()
+
+    def _rows_changed(self) -> None:
+        """Each row counts its frames from when it joined."""
+        if self._prompts:
+            self._settings = Settings([prompt.sampling for prompt in self._prompts])
+            self._table = self._settings.table if self._in_place else None
+            keys = [
+                fold(p.keys, -born) for p, born in zip(self._prompts, self._births, strict=True)
+            ]
+            self._keys = mx.concatenate(keys)
+
+    def _hidden(self) -> mx.array:
+        """The hidden states, (B, hidden_size), behind the inputs."""
+        if isinstance(self._cache, Slots):
+            return self._steps(self._inputs[:, 0], self._cache)
+        return self._stack.run(self._inputs, self._cache)[:, -1]
+
+    def _draws(self) -> mx.array:
+        """The noise of this frame, (B, codes, size + 1)."""
+        return noise(fold(self._keys, self._frames), self._codes, self._size + 1)
+
+    def _chosen(self, logits: mx.array, place: int, draws: mx.array) -> mx.array:
+        """The code at a place of the frame, (B,)."""
+        if self._table is not None:
+            return cuda.choose(logits, self._table, draws, self._said, place)
+        if self._settings.penalises:
+            logits = penalise(logits, self._said[..., place], self._settings)
+        return sample(logits, self._settings, draws[:, place, : logits.shape[1]])
+
+    def _note(self, codes: mx.array) -> None:
+        """That the frame's codes are (B, codes)."""
+        if self._settings.penalises:
+            self._said[:, self._frames % self._window] = codes
+        self._frames += 1
+
+
+def _without(x: mx.array, row: int) -> mx.array:
+    """The rows of `x` but for one, whose place the last takes."""
+    kept = [*range(len(x) - 1)]
+    if row < len(kept):
+        kept[row] = len(x) - 1
+    return x[mx.array(kept, dtype=mx.int32)]
