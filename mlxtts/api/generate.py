@@ -24,6 +24,7 @@ from mlxtts.audio.recording import record
 from mlxtts.audio.resample import Samples
 from mlxtts.audio.tempo import Tempo
 from mlxtts.codecs.utterance import Options
+from mlxtts.engine.example import Recording
 from mlxtts.output import create
 from mlxtts.wire.pcm0 import Frame, utterances
 
@@ -63,7 +64,7 @@ def generate_audio(
     sample_rate: int | None = None,
     join_audio: bool = False,
     play: bool = False,
-    ref_audio: str | Path | Array | None = None,
+    ref_audio: Recording | None = None,
     ref_text: str | None = None,
     stream: bool = False,
     verbose: bool = False,
@@ -82,7 +83,8 @@ def generate_audio(
     audio_format: wav, flac, ogg, opus or mp3.
     sample_rate: in Hz; default: the model's, or the next higher one that the format has.
     play: to the loudspeaker, too: each line when it is complete, or with stream as it comes.
-    ref_audio, ref_text: speech whose voice is to be taken; no model that is there can do so.
+    ref_audio, ref_text: a recording whose voice is to be taken, a sound file or (n,) samples at the
+        model's rate, and what is said in it; CSM can do so.
     verbose: say on stderr what was written.
     width: work on so many lines at a time.
     manner: seed, max_tokens, temperature, top_k, top_p, min_p, repetition_penalty; see man
@@ -90,7 +92,7 @@ def generate_audio(
 
     Raises TextError, VoiceError, UsageError and ModelError before anything is written; OSError.
     """
-    speech = _speech(model_path, lang_code, ref_audio or ref_text)
+    speech = _speech(model_path, lang_code, ref_audio, ref_text)
     form = files.form_of(None, audio_format)
     manner |= {"width": width, "language": lang_code}
     frames = _frames(_speak(speech, text, voice, speed, Options(), **manner))
@@ -201,9 +203,14 @@ async def generate_audio_async(
         await do(chunks.close)
 
 
-def _speech(model: str | Speech, language: str | None, recording: object = None) -> Speech:
+def _speech(
+    model: str | Speech,
+    language: str | None,
+    recording: Recording | None = None,
+    said: str | None = None,
+) -> Speech:
     speech = model if isinstance(model, Speech) else load_model(model)
-    speech.check(None, language, recording)
+    speech.check(None, language, recording, said)
     return speech
 
 

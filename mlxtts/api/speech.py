@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mlxtts import hub
 from mlxtts.codecs.utterance import Options
 from mlxtts.engine import Request, Speaker, Synthesis
+from mlxtts.engine.example import Recording
 from mlxtts.engine.order import Order
 from mlxtts.engine.synthesis import Event, Sound
 from mlxtts.errors import TextError, UsageError, subject
@@ -99,11 +100,16 @@ class Speech:
         return read_json(folder / "config.json")
 
     def check(
-        self, voice: str | None = None, language: str | None = None, recording: object = None
+        self,
+        voice: str | None = None,
+        language: str | None = None,
+        recording: Recording | None = None,
+        said: str | None = None,
     ) -> None:
-        """Raises VoiceError, and UsageError for a language that the model does not have or for the
-        voice of a recording if it cannot take it."""
-        self._speaker.check(voice, language, recording)
+        """Raises VoiceError, and UsageError for a language that the model does not have. What it
+        speaks from now on has the voice of the recording, a sound file or (n,) samples, in which
+        the words `said` are heard; raises UsageError if it cannot take it."""
+        self._speaker.check(voice, language, recording, said)
 
     def sampling(self, **given: float | None) -> Sampling:
         """The model's sampling, but for what is given. Raises UsageError."""

@@ -133,7 +133,8 @@ class Engine:
     def _prepare(self, job: Job) -> None:
         request = job.request
         keys = key(request.seed, request.name or request.id, str(job.segment))
-        prompt = self._model.prompt(job.piece, request.voice, request.sampling, keys)
+        how = request.voice, request.sampling, keys, request.example
+        prompt = self._model.prompt(job.piece, *how)
         self._prompts[job] = prompt
         job.limit(self._config.frame_limit(extent(job.piece.text)))
 

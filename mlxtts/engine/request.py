@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlxtts.models import Example
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
 
@@ -19,6 +20,7 @@ class Request:
     name: what it is drawn by beside the seed, where that must be another than its id.
     max_frames: limit for each segment, in place of the model's own.
     extra: what its codec wants to know, see wire.tokens.Begin.
+    example: whose voice it is to be said in, for a model that can take one.
     """
 
     id: str
@@ -31,3 +33,4 @@ class Request:
     max_frames: int | None = None
     name: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    example: Example | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlxtts import codecs, hub, models
 from mlxtts.engine.engine import Engine
+from mlxtts.engine.example import Recording, listen
 from mlxtts.engine.request import Request
 from mlxtts.engine.synthesis import Synthesis
 from mlxtts.errors import UsageError
@@ -35,6 +36,7 @@ class Speaker:
             config = replace(config, voices=entry.voices, languages=entry.languages)
         self.config: models.Config = config
         self.frontend = self._frontend()
+        self._example: models.Example | None = None
 
     def _frontend(self) -> Frontend:
         config = self.config
@@ -94,12 +96,29 @@ class Speaker:
         header = self.header(None, 0)
         return codecs.load(header.codec, hub.locate_codec(header.codec_path, self._access))
 
-    def check(self, voice: str | None, language: str | None, recording: object) -> None:
-        """Raises VoiceError, and UsageError for a language that the model does not have or for the
-        voice of a recording, which no model here can take yet."""
+    def check(
+        self,
+        voice: str | None,
+        language: str | None,
+        recording: Recording | None = None,
+        said: str | None = None,
+    ) -> None:
+        """Raises VoiceError, and UsageError for a language that the model does not have. What is
+        spoken from now on has the voice of the recording, in which the words `said` are heard, if
+        there is one: raises UsageError if the model cannot take it, and what `listen` raises."""
         models.choose_voice(self.config, voice, self.accent(language))
-        if recording is not None:
+        self._example = self._listen(recording, said) if recording is not None else None
+
+    def _listen(self, recording: Recording, said: str | None) -> models.Example:
+        longest = self.config.example_seconds
+        if not longest:
             raise UsageError(f"{self.name} cannot take the voice of a recording")
+        if not (said and said.strip()):
+            raise UsageError("a recording for its voice needs what is said in it: --ref-text")
+        header = self.header(None, 0)
+        folder = hub.locate_codec(header.codec_path, self._access)
+        encoder = codecs.load_encoder(header.codec, folder)
+        return listen(encoder, recording, said.strip(), self.config.sample_rate, longest)
 
     def sampling(self, **given: Any) -> Sampling:
         """The model's sampling, but for what is given and not None. Raises UsageError."""
@@ -143,6 +162,7 @@ class Speaker:
             pause=utterance.pause,
             max_frames=max_frames,
             extra=self.extra(voice, speed),
+            example=self._example,
         )
 
     def speaking(self, frontend: Frontend, voice: str, accent: str | None = None) -> Frontend:

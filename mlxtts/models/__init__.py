@@ -82,6 +82,10 @@ class Config(Protocol):
         """What its codec wants to know of an utterance."""
 
     @property
+    def example_seconds(self) -> float:
+        """How long a recording may be whose voice it is to take; 0 if it takes none."""
+
+    @property
     def segment_length(self) -> int:
         """The most letters to be spoken in one go, as text.sentences counts them."""
 
@@ -106,6 +110,7 @@ class Plain:
 
     vocabulary: ClassVar[None] = None
     speeds: ClassVar[None] = None
+    example_seconds: ClassVar[float] = 0.0
     languages: tuple[str, ...]
 
     def parts(self, voice: str) -> tuple[str, ...]:
@@ -116,6 +121,14 @@ class Plain:
 
     def extra(self, voice: str, speed: float | None) -> dict[str, Any]:
         return {}
+
+
+@dataclass(frozen=True)
+class Example:
+    """What somebody said whose voice is to be taken, in frames of the codec."""
+
+    text: str
+    frames: Sequence[Sequence[int]]
 
 
 class Prompt(Protocol):
@@ -162,8 +175,16 @@ class Model(Protocol):
     def config(self) -> Any:
         """What `read_config` gave."""
 
-    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
-        """What begins a segment. `keys`: see nn.random."""
+    def prompt(
+        self,
+        segment: Segment,
+        voice: str,
+        sampling: Sampling,
+        keys: mx.array,
+        example: Example | None = None,
+    ) -> Prompt:
+        """What begins a segment. `keys`: see nn.random. `example`: only for a model whose
+        configuration says that it takes one."""
 
     def batch(self, width: int = 1) -> Batch:
         """One without rows, of which there will be at most `width`."""

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from mlxtts import generate_audio, load_model
+from mlxtts.api.speech import SpeechWarning
 from mlxtts.models.csm import Config
 from tests import csm, mimi, weights
 from tests.conftest import Run
@@ -64,3 +66,56 @@ def test_an_unknown_speaker(run: Run, model: Path) -> None:
     done = run(f"mlxtts-say --model {model} -v ann hi")
     assert done.returncode == 1
     assert done.stderr == b"mlxtts-say: voice 'ann': unknown; the voices are 0, 1\n"
+
+
+def recording(path: Path, seconds: float = 0.2) -> Path:
+    time = np.arange(round(44_100 * seconds)) / 44_100
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * time * (1 + time)), 44_100)
+    return path
+
+
+def test_the_voice_of_a_recording(run: Run, model: Path, tmp_path: Path) -> None:
+    recording(tmp_path / "me.wav")
+    say = f"mlxtts-say -q --model {model} -o out.wav hi"
+    plain, taken, again, other = (
+        run(f"{say} {more}; cat out.wav").stdout
+        for more in (
+            "",
+            "--ref-audio me.wav --ref-text 'what I said'",
+            "--ref-audio me.wav --ref-text 'what I said'",
+            "--ref-audio me.wav --ref-text 'what you said'",
+        )
+    )
+    assert taken == again
+    assert len({plain, taken, other}) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("--ref-audio me.wav", "a recording for its voice needs what is said in it: --ref-text"),
+        ("--ref-audio none.wav --ref-text a", "none.wav: No such file or directory"),
+        ("--ref-audio text.wav --ref-text a", "text.wav: Format not recognised"),
+        ("--ref-audio long.wav --ref-text a", "a recording for its voice must be one of 0 to 30 s"),
+    ],
+)
+def test_what_is_no_example(run: Run, model: Path, tmp_path: Path, more: str, reason: str) -> None:
+    recording(tmp_path / "me.wav")
+    recording(tmp_path / "long.wav", 31)
+    (tmp_path / "text.wav").write_text("text")
+    done = run(f"mlxtts-say --model {model} -o out.wav {more} hi")
+    assert done.returncode in (1, 2)
+    assert done.stderr.decode() == f"mlxtts-say: {reason}\n"
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_the_voice_of_a_recording_from_python(model: Path, tmp_path: Path) -> None:
+    speech = load_model(str(model))
+    samples = np.random.default_rng(0).standard_normal(900).astype(np.float32) * 0.1
+    kept = []
+    for n, more in enumerate(({}, {"ref_audio": samples, "ref_text": "noise"}, {})):
+        prefix = str(tmp_path / f"said{n}")
+        with pytest.warns(SpeechWarning, match="cut short"):
+            (path,) = generate_audio("hi", speech, file_prefix=prefix, **more)  # type: ignore[arg-type]
+        kept.append(path.read_bytes())
+    assert kept[0] == kept[2] != kept[1]

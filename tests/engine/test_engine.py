@@ -7,7 +7,7 @@ import pytest
 
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.request import Request
-from mlxtts.models import Frame
+from mlxtts.models import Example, Frame
 from mlxtts.nn import mx
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
@@ -37,7 +37,14 @@ class Model:
         self.widths: list[int] = []
         self.keys: list[int] = []
 
-    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+    def prompt(
+        self,
+        segment: Segment,
+        voice: str,
+        sampling: Sampling,
+        keys: mx.array,
+        example: Example | None = None,
+    ) -> Prompt:
         self.keys = keys[0].tolist()  # type: ignore[assignment]
         return Prompt(segment.text, len(segment.text))
 

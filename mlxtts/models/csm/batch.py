@@ -7,6 +7,7 @@ frame, and forgets them with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,17 +22,45 @@ if TYPE_CHECKING:
 REMEMBERED = 64  # frames that the repetition penalty looks back
 
 
-class Prompt(rows.Prompt):
-    """Text tokens."""
+@dataclass(frozen=True)
+class Heard:
+    """What was said before: text tokens, and frames."""
 
-    def __init__(self, model: Model, tokens: list[int], sampling: Sampling, keys: mx.array) -> None:
-        super().__init__(len(tokens), sampling, keys)
-        self._embed = model.text_embeddings
-        self._tokens = tokens
+    tokens: Sequence[int]
+    frames: Sequence[Sequence[int]]
+
+    def __len__(self) -> int:
+        return len(self.tokens) + len(self.frames)
+
+
+class Prompt(rows.Prompt):
+    """What was said before, and text tokens."""
+
+    def __init__(
+        self,
+        model: Model,
+        tokens: list[int],
+        sampling: Sampling,
+        keys: mx.array,
+        heard: Sequence[Heard] = (),
+    ) -> None:
+        super().__init__(len(tokens) + sum(map(len, heard)), sampling, keys)
+        self._model, self._tokens, self._heard = model, tokens, heard
+        self._inputs: mx.array | None = None
 
     def embed(self, start: int, stop: int) -> mx.array:
-        x: mx.array = self._embed(mx.array([self._tokens[start:stop]], dtype=mx.int32))
-        return x
+        if self._inputs is None:
+            parts = [part for said in self._heard for part in self._embedded(said)]
+            self._inputs = mx.concatenate([*parts, self._words(self._tokens)], axis=1)
+        return self._inputs[:, start:stop]
+
+    def _embedded(self, said: Heard) -> list[mx.array]:
+        frames = mx.array([[*map(list, said.frames)]], dtype=mx.int32)
+        return [self._words(said.tokens), self._model.embed_frames(frames)]
+
+    def _words(self, tokens: Sequence[int]) -> mx.array:
+        words: mx.array = self._model.text_embeddings(mx.array([[*tokens]], dtype=mx.int32))
+        return words
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlxtts.models.csm.batch import Batch, Prompt
+from mlxtts.models import Example
+from mlxtts.models.csm.batch import Batch, Heard, Prompt
 from mlxtts.models.csm.checkpoint import sanitize
 from mlxtts.models.csm.config import Config
 from mlxtts.nn import Embedding, Linear, Module, mx
@@ -74,8 +75,19 @@ class Model(Module):
         hidden = self.decoder.run(self.projection(x), cache)[:, -1]
         return hidden @ self.audio_head[place - 1]
 
-    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
-        return Prompt(self, self.tokens(segment.text, voice), sampling, keys)
+    def prompt(
+        self,
+        segment: Segment,
+        voice: str,
+        sampling: Sampling,
+        keys: mx.array,
+        example: Example | None = None,
+    ) -> Prompt:
+        heard = []
+        if example:  # ends, as speech does, with a frame of zeros
+            end = [0] * self.config.num_codebooks
+            heard = [Heard(self.tokens(example.text, voice), [*example.frames, end])]
+        return Prompt(self, self.tokens(segment.text, voice), sampling, keys, heard)
 
     def batch(self, width: int = 1) -> Batch:
         return Batch(self, width)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlxtts.codecs.kokoro import Codec
 from mlxtts.codecs.kokoro import load as load_codec
-from mlxtts.models import Frame
+from mlxtts.models import Example, Frame
 from mlxtts.models.kokoro.config import Config
 from mlxtts.nn import mx
 from mlxtts.nn.sampling import Sampling
@@ -70,7 +70,14 @@ class Model:
     def codec(self) -> Codec:
         return load_codec(self._folder)
 
-    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+    def prompt(
+        self,
+        segment: Segment,
+        voice: str,
+        sampling: Sampling,
+        keys: mx.array,
+        example: Example | None = None,
+    ) -> Prompt:
         return Prompt(segment)
 
     def batch(self, width: int = 1) -> Batch:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlxtts.errors import subject
+from mlxtts.models import Example
 from mlxtts.models.orpheus.batch import Batch, Prompt
 from mlxtts.models.orpheus.checkpoint import sanitize
 from mlxtts.models.orpheus.config import SLOTS, Config
@@ -68,7 +69,14 @@ class Model(Module):
         end = self.config.end_of_speech_token_id
         return mx.concatenate([logits, project(hidden, head, end, end + 1)], axis=-1)
 
-    def prompt(self, segment: Segment, voice: str, sampling: Sampling, keys: mx.array) -> Prompt:
+    def prompt(
+        self,
+        segment: Segment,
+        voice: str,
+        sampling: Sampling,
+        keys: mx.array,
+        example: Example | None = None,
+    ) -> Prompt:
         return Prompt(self, self.tokens(segment.text, voice), sampling, keys)
 
     def batch(self, width: int = 1) -> Batch:

@@ -212,3 +212,16 @@ def test_what_is_no_sound_is_not_drawn(tmp_path: Path) -> None:
     batch = model.batch()
     join(batch, TEXT, Sampling())
     assert {code for _ in range(20) for code in say(batch)} == set(range(7))
+
+
+def test_an_example_is_heard_before(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prompt with it, as Sesame's package lays it out: text, frames, a frame of zeros, text."""
+    monkeypatch.setattr(Model, "tokens", lambda _, text, __: {"a": [1, 9, 4], "b": TEXT}[text])
+    frames = [(7, 3, 2, 0, 9), (1, 1, 1, 1, 1)]
+    segment = Segment("b")
+    prompt = model.prompt(segment, "1", GREEDY, key(0), models.Example("a", frames))
+    assert prompt.left == 3 + 3 + len(TEXT) - 1
+    sound = model.embed_frames(mx.array([[*frames, (0,) * 5]]))
+    words = [model.text_embeddings(mx.array([text])) for text in ([1, 9, 4], TEXT)]
+    expected = mx.concatenate([words[0], sound, words[1]], axis=1)
+    np.testing.assert_array_equal(prompt.embed(0, prompt.length), expected)
