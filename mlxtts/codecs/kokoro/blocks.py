@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mlxtts.nn import Linear, Module, conv, mx
-from mlxtts.nn.ragged import Ragged
+import numpy as np
+
+from mlxtts.nn import Linear, Module, conv, mx, on_cpu
+from mlxtts.nn.ragged import EPSILON, Ragged
 from mlxtts.nn.snake import Snake
+from mlxtts.nn.stretches import memory, moments
 
 SLOPE = 0.2
 
@@ -32,10 +35,19 @@ class Conv(Module):
         if bias:
             self.bias = mx.zeros((out,))
 
+    @property
+    def side(self) -> int:
+        """How much silence on each."""
+        return (len(self.weight) - 1) // 2 * self._dilation
+
     def __call__(self, x: mx.array) -> mx.array:
         if len(self.weight) == 1:
             return conv.pointwise(x, self.weight[0], self.get("bias"))
         return conv.padded(x, self.weight, self.bias, self._dilation)
+
+    def inner(self, x: mx.array) -> mx.array:
+        """Of what has the silence already."""
+        return conv.full(x, self.weight, self.bias, self._dilation)
 
 
 class StridedConv(Module):
@@ -90,8 +102,12 @@ class AdaIN(Module):
         self.fc = Linear(style, 2 * channels)
 
     def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
+        return rows.normalise(x, *self.wanted(style))
+
+    def wanted(self, style: mx.array) -> tuple[mx.array, mx.array]:
+        """Deviation and mean of each channel, both (B, 1, C)."""
         scale, shift = mx.split(self.fc(style)[:, None], 2, axis=-1)
-        return rows.normalise(x, 1 + scale, shift)
+        return 1 + scale, shift
 
 
 class StyledBlock(Module):
@@ -139,7 +155,32 @@ class SnakeBlock(Module):
     def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
         first = zip(self.adain1, self.snake1, self.convs1, strict=True)
         second = zip(self.adain2, self.snake2, self.convs2, strict=True)
-        for (norm1, snake1, conv1), (norm2, snake2, conv2) in zip(first, second, strict=True):
-            y = conv1(snake1(norm1(x, style, rows)))
-            x = conv2(snake2(norm2(y, style, rows))) + x
+        step = _in_stretches if on_cpu() else _at_once
+        for one, other in zip(first, second, strict=True):
+            x = step(*other, step(*one, x, style, rows), style, rows) + x
         return x
+
+
+def _at_once(
+    norm: AdaIN, snake: Snake, conv: Conv, x: mx.array, style: mx.array, rows: Ragged
+) -> mx.array:
+    return conv(snake(norm(x, style, rows)))
+
+
+def _in_stretches(
+    norm: AdaIN, snake: Snake, conv: Conv, x: mx.array, style: mx.array, rows: Ragged
+) -> mx.array:
+    """The same on a CPU. Waits for `x`."""
+    batch, time, channels = x.shape
+    side = conv.side
+    silence = mx.zeros((batch, time + 2 * side, channels))
+    source, target = memory(x), memory(silence)
+    deviations, means = (memory(wanted) for wanted in norm.wanted(style))
+    for row, length in enumerate(rows.lengths):
+        own = source[row, :length]
+        mean, variance = moments(own)
+        gain = deviations[row, 0] / np.sqrt(variance + EPSILON)
+        shift = means[row, 0] - mean * gain
+        gain, shift = gain.astype(np.float32), shift.astype(np.float32)
+        snake.scaled(own, gain, shift, target[row, side : side + length])
+    return conv.inner(silence)

@@ -94,10 +94,11 @@ def _convolutions(weights: Weights, shapes: Shapes) -> Weights:
 
 
 def _product(name: str, tensor: mx.array) -> mx.array:
-    """A convolution in PyTorch's order of axes as nn.conv wants it."""
+    """A convolution in PyTorch's order of axes as nn.conv wants it, and so in memory: a product
+    copies a matrix that lies there in another order, each time."""
     if DOUBLE.fullmatch(name):  # (channels, 1, taps)
-        return tensor[:, 0].T
-    return tensor.transpose(2, 1, 0)
+        return mx.contiguous(tensor[:, 0].T)
+    return mx.contiguous(tensor.transpose(2, 1, 0))
 
 
 def _lstms(weights: Weights) -> Weights:

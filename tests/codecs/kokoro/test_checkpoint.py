@@ -110,3 +110,9 @@ def test_what_is_wrong_with_a_configuration(tmp_path: Path, change: Any, reason:
     (folder / "config.json").write_text(json.dumps(kokoro.SMALL | change))
     with pytest.raises(ModelError, match=reason):
         load(folder)
+
+
+def test_convolutions_lie_in_memory_as_they_are_multiplied(tmp_path: Path) -> None:
+    for name, tensor in parameters(kokoro.folder(tmp_path / "k")).items():
+        if tensor.ndim == 3 and ".conv" in name:
+            assert np.array(tensor, copy=False).flags.c_contiguous, name

@@ -1,0 +1,46 @@
+"""Elementwise work on a CPU: in the memory of MLX's arrays, but by numpy, one stretch of time that
+fits the processor's cache after another.
+
+Of MLX's operations each is a pass through memory of its own, in one thread; numpy's are told where
+to write, and take a twentieth of the time for a sine. Arrays are (time, channels), of float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mlxtts.nn import mx
+
+NUMBERS = 1 << 16
+"""In a stretch: a quarter of a MiB, of which a few fit a cache of 1 MiB or more."""
+
+
+def memory(x: mx.array) -> np.ndarray:
+    """That of `x`, for reading, or for writing what nobody has read yet. Waits for `x`."""
+    mx.eval(x)
+    return np.array(x, copy=False)
+
+
+def stretches(time: int, channels: int) -> Iterator[slice]:
+    size = max(1, NUMBERS // channels)
+    return (slice(start, min(start + size, time)) for start in range(0, time, size))
+
+
+def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each channel, from those of the stretches, each around its own mean: so
+    that little is lost in float32, however large the mean or the time."""
+    parts = [x[part] for part in stretches(*x.shape)]
+    counts = np.array([[len(part)] for part in parts], np.float64)
+    means = np.stack([np.mean(part, axis=0) for part in parts])
+    squares = np.stack([_squares(p, m) for p, m in zip(parts, means, strict=True)])
+    mean = np.sum(counts * means, axis=0) / len(x)
+    total = np.sum(squares + counts * (means - mean) ** 2, axis=0)
+    return mean, total / len(x)
+
+
+def _squares(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    around = x - mean
+    total: np.ndarray = np.einsum("tc,tc->c", around, around)
+    return total
