@@ -29,11 +29,6 @@ class Snake(Module):
         turns, scale = self._derived
         return x + scale * _sin2(x * turns)
 
-
-@mx.compile
-def _fused(x: mx.array, alpha: mx.array) -> mx.array:
-    return x + mx.square(mx.sin(x * alpha)) / (alpha + 1e-9)
-
     def scaled(self, x: np.ndarray, gain: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
         """Write the snake of `gain` * `x` + `shift`, both of numbers a channel, all (T, C) of
         float32, to `out`."""
@@ -47,6 +42,11 @@ def _fused(x: mx.array, alpha: mx.array) -> mx.array:
             wave *= wave
             wave *= scale
             np.add(y, wave, out=out[part])
+
+
+@mx.compile
+def _fused(x: mx.array, alpha: mx.array) -> mx.array:
+    return x + mx.square(mx.sin(x * alpha)) / (alpha + 1e-9)
 
 
 def _sin2(turns: mx.array) -> mx.array:
