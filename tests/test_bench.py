@@ -4,7 +4,8 @@ import pytest
 
 from mlxtts.nn import mx
 from tests import kokoro as weights
-from tests.bench import kokoro, load, models, orpheus, peers, streams
+from tests import weights as mimi_weights
+from tests.bench import kokoro, load, mimi, models, orpheus, peers, streams
 
 
 def rows(printed: str) -> list[list[str]]:
@@ -24,6 +25,14 @@ def test_rates_and_first_sounds(
     assert float(tiny[2]) > float(starter[2]) > 0
     assert first[1:3] == ["first=0", "exact"]
     assert 0 < float(sound[1]) < float(sound[2]) * 2
+
+
+def test_decoding_in_chunks(capsys: pytest.CaptureFixture[str]) -> None:
+    mimi.main(mimi_weights.MIMI_SMALL)
+    head, found, speed = rows(capsys.readouterr().out)
+    assert head[1:4] == ["in one go", "4 at a time", "1 at a time"]
+    assert float(found[3]) > 0
+    assert float(speed[1]) > 0
 
 
 def test_streams_come_and_go(

@@ -9,8 +9,9 @@ from mlxtts.codecs.mimi.codec import load
 from mlxtts.nn.random import key
 from mlxtts.wire import pcm0, tokens
 from mlxtts.wire.tokens import Begin, Codes, End, Header
-from tests import mimi, weights
+from tests import fakehub, mimi, weights
 from tests.conftest import Run, error_of
+from tests.fakehub import Hub
 
 FRAMES = weights.mimi_codes(weights.MIMI_SMALL, 12)
 
@@ -56,6 +57,15 @@ def test_it_streams_into_a_file(run: Run, folder: Path, tmp_path: Path) -> None:
     done = run("mlxtts-decode --chunk-ms 10 said.tokens | mlxtts-wav -o said.wav")
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "said.wav").stat().st_size == 44 + 12 * 80 * 2
+
+
+def test_it_is_found_by_its_name(online: Run, hub: Hub, folder: Path) -> None:
+    """As the header of a stream has it, and as it is fetched."""
+    hub.add("kyutai/mimi", fakehub.read(folder))
+    assert online("mlxtts-fetch", "mimi").returncode == 0
+    done = online("mlxtts-decode", "--offline", stdin=stream(FRAMES, path="mimi"))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(samples(done.stdout)[0]) == 12 * 80
 
 
 @pytest.mark.parametrize(

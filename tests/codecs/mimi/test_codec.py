@@ -39,6 +39,14 @@ def test_samples_are_the_references(small: Codec, name: str, codes: int) -> None
     assert np.sqrt(np.mean(GOLDEN[name] ** 2)) > 0.1
 
 
+def test_a_gpus_forms_of_the_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("nn.conv", "nn.rope", "nn.transformer", "codecs.mimi.seanet"):
+        monkeypatch.setattr(f"mlxtts.{module}.on_cpu", lambda: False)
+    stream = mimi.build(weights.MIMI_SMALL).stream(KEY)
+    samples = decode(stream, [FRAMES[:7], FRAMES[7:8], FRAMES[8:]])
+    np.testing.assert_allclose(samples[::THIN], GOLDEN["all"], atol=1e-5)
+
+
 def test_all_codes_matter(small: Codec) -> None:
     assert np.abs(GOLDEN["all"] - GOLDEN["few"]).max() > 0.1
 
