@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests import weights
-from tests.conftest import STARTER
+from tests.conftest import STARTER, write_safetensors
 from tests.weights import Tensors
 
 SMALL: dict[str, Any] = {
@@ -182,10 +182,8 @@ def as_mlx_audio(config: dict[str, Any], arrays: Tensors) -> Tensors:
 
 def folder(path: Path, config: dict[str, Any] = SMALL, arrays: Tensors | None = None) -> Path:
     """A model's folder without a codec."""
-    from safetensors.numpy import save_file
-
     path.mkdir(parents=True)
-    save_file(arrays or tensors(config), path / "model.safetensors")
+    write_safetensors(path / "model.safetensors", arrays or tensors(config))
     (path / "config.json").write_text(json.dumps(config))
     shutil.copy(STARTER / "tokenizer.json", path)
     return path
