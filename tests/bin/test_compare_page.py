@@ -131,6 +131,18 @@ def test_each_plays_and_pauses_by_key(visit: Callable[..., Page]) -> None:
         page.until_playing("")
 
 
+def test_keys_faster_than_the_browser(visit: Callable[..., Page]) -> None:
+    """A player says later that it plays, when it may have been paused and another chosen."""
+    page = visit()
+    page.loop()
+    for key in "  2 ":
+        page.page.keyboard.press(key)
+    page.until_playing("2")
+    page.page.evaluate("takes[0].audio.dispatchEvent(new Event('play'))")
+    page.until_playing("2")
+    assert page.chosen == "2"
+
+
 def test_a_player_that_has_the_focus_takes_its_keys_itself(visit: Callable[..., Page]) -> None:
     """The space key plays it, and not the take that is marked; and it mutes on the loudspeaker."""
     page = visit()
