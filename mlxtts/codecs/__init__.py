@@ -90,6 +90,18 @@ def recognised(raw: Mapping[str, Any]) -> bool:
     return any(raw.get("model_type") in _module(name).MODEL_TYPES for name in names())
 
 
+def refused(codes: Sequence[int] | str, least: int, most: int, size: int) -> str | None:
+    """`Codec.refusal` where a frame is from `least` to `most` numbers below `size`."""
+    if isinstance(codes, str):
+        return "symbols, where a frame has numbers"
+    if not least <= len(codes) <= most:
+        wanted = f"{most}" if least == most else f"{least} to {most}"
+        return f"{len(codes)} codes, where a frame has {wanted}"
+    if wrong := [code for code in codes if not 0 <= code < size]:
+        return f"code {wrong[0]} is outside 0..{size - 1}"
+    return None
+
+
 def load(name: str, path: Path) -> Codec:
     """The codec `name` with the weights in the folder `path`."""
     codec: Codec = _module(name).load(path)

@@ -131,6 +131,11 @@ class Example:
     frames: Sequence[Sequence[int]]
 
 
+def patience(letters: int) -> float:
+    """Seconds that the speech of so many letters may take: some four times what it should."""
+    return 3.0 + 0.25 * letters
+
+
 class Prompt(Protocol):
     """A segment whose speech has not begun."""
 

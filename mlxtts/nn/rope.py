@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from mlxtts.errors import ModelError
 from mlxtts.nn import mx, on_cpu
-from mlxtts.nn.loading import configure
 
 
 @dataclass(frozen=True)
@@ -31,16 +27,6 @@ class Llama3Scaling:
         span = self.high_freq_factor - self.low_freq_factor
         smooth = (cycles - self.low_freq_factor) / span
         return (1 - smooth) * frequency / self.factor + smooth * frequency
-
-
-def scaling(rope: dict[str, Any], source: Path) -> Llama3Scaling | None:
-    """What a configuration's `rope_scaling` says. Raises ModelError for another kind."""
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind == "default":
-        return None
-    if kind != "llama3":
-        raise ModelError(f"{source}: rope type {kind!r} is not implemented")
-    return configure(Llama3Scaling, rope, source)
 
 
 BLOCK = 256  # turns are made for so many positions at once

@@ -26,7 +26,6 @@ class Shape:
     num_attention_heads: int
     num_key_value_heads: int
     head_dim: int
-    vocab_size: int
     rms_norm_eps: float
     rope_theta: float
     rope_scaling: Llama3Scaling | None
@@ -166,9 +165,9 @@ class Stack(Module):
 class Transformer(Stack):
     """With the embedding before them."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, vocab_size: int) -> None:
         super().__init__(shape)
-        self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size)
+        self.embed_tokens = Embedding(vocab_size, shape.hidden_size)
 
     def __call__(self, tokens: mx.array, cache: Cache) -> mx.array:
         """`run` with tokens, (B, T)."""

@@ -12,7 +12,7 @@ import pytest
 from mlxtts.models.csm import Model, load
 from mlxtts.models.csm.batch import Prompt
 from mlxtts.models.csm.checkpoint import sanitize
-from mlxtts.models.csm.config import LLAMA_3, Config, Generation
+from mlxtts.models.csm.config import LLAMA_3, Config
 from mlxtts.nn import loading, mx
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.random import key
@@ -37,7 +37,7 @@ class Ids:
 
 
 def build(config: dict[str, Any], tensors: csm.Tensors) -> Model:
-    model = Model(Config.parse(config, Path("x"), Generation()), Ids())  # type: ignore[arg-type]
+    model = Model(Config.parse(config, Path("x")), Ids())  # type: ignore[arg-type]
     arrays = {name: mx.array(tensor) for name, tensor in tensors.items()}
     loading.load(model, sanitize(arrays, model.config), Path("x"))
     return model

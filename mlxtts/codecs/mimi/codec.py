@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlxtts.codecs import Span
+from mlxtts.codecs import Span, refused
 from mlxtts.codecs.mimi import seanet
 from mlxtts.codecs.mimi.checkpoint import read
 from mlxtts.codecs.mimi.config import Config
@@ -54,14 +54,8 @@ class Codec(Module):
         self.decoder = seanet.decoder(config)
 
     def refusal(self, codes: Sequence[int] | str) -> str | None:
-        if isinstance(codes, str):
-            return "symbols, where a frame has numbers"
-        least = self.config.num_semantic_quantizers
-        if not least <= len(codes) <= self.frame_codes:
-            return f"{len(codes)} codes, where a frame has {least} to {self.frame_codes}"
-        if wrong := [code for code in codes if not 0 <= code < self.config.codebook_size]:
-            return f"code {wrong[0]} is outside 0..{self.config.codebook_size - 1}"
-        return None
+        least, size = self.config.num_semantic_quantizers, self.config.codebook_size
+        return refused(codes, least, self.frame_codes, size)
 
     def stream(
         self,

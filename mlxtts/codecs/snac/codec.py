@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlxtts.codecs import Span
+from mlxtts.codecs import Span, refused
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
 from mlxtts.codecs.snac.decoder import Decoder, Row, State, gather
@@ -66,13 +66,7 @@ class Codec(Module):
         ]
 
     def refusal(self, codes: Sequence[int] | str) -> str | None:
-        if isinstance(codes, str):
-            return "symbols, where a frame has numbers"
-        if len(codes) != self.frame_codes:
-            return f"{len(codes)} codes, where a frame has {self.frame_codes}"
-        if max(codes) >= self.config.codebook_size or min(codes) < 0:
-            return f"code {max(codes)} is outside 0..{self.config.codebook_size - 1}"
-        return None
+        return refused(codes, self.frame_codes, self.frame_codes, self.config.codebook_size)
 
     def stream(
         self,

@@ -6,20 +6,19 @@ Sizes and token ids: github.com/SesameAILabs/csm and transformers' CsmConfig.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlxtts.errors import ModelError
-from mlxtts.models import Plain
+from mlxtts.models import Plain, llama, patience
 from mlxtts.nn.loading import configure, read_json
 from mlxtts.nn.quantization import Quantization
-from mlxtts.nn.rope import scaling
 from mlxtts.nn.sampling import Sampling
 from mlxtts.nn.transformer import Shape
 
-LEAST_SECONDS = 3.0
-SECONDS_A_LETTER = 0.25  # some four times what a letter takes
+DRAWN = Sampling(temperature=0.9, top_k=50)
+"""Where generation_config.json says nothing; as in Sesame's package."""
 FLAVORS: dict[str, dict[str, Any]] = {
     "llama-1B": {
         "hidden_size": 2048,
@@ -53,59 +52,6 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Generation:
-    """generation_config.json; the defaults are those of Sesame's package."""
-
-    temperature: float = 0.9
-    top_k: int = 50
-    top_p: float = 1.0
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
-
-
-@dataclass(frozen=True)
-class Llama:
-    """One of the two transformers."""
-
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    rms_norm_eps: float = 1e-5
-    rope_theta: float = 500_000.0
-    head_dim: int | None = None
-    max_position_embeddings: int = 2048
-    hidden_act: str = "silu"
-    attention_bias: bool = False
-    mlp_bias: bool = False
-
-    @classmethod
-    def parse(cls, raw: dict[str, Any], path: Path) -> Shape:
-        """Its shape. Raises ModelError for a variant that is not implemented."""
-        rope = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
-        if not isinstance(rope, dict):
-            raise ModelError(f"{path}: rope_scaling cannot be {rope!r}")
-        theta = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
-        llama = configure(cls, theta | raw, path)
-        if llama.hidden_act != "silu" or llama.attention_bias or llama.mlp_bias:
-            raise ModelError(f"{path}: a Llama with biases or another activation than SiLU")
-        return Shape(
-            hidden_size=llama.hidden_size,
-            num_hidden_layers=llama.num_hidden_layers,
-            intermediate_size=llama.intermediate_size,
-            num_attention_heads=llama.num_attention_heads,
-            num_key_value_heads=llama.num_key_value_heads,
-            head_dim=llama.head_dim or llama.hidden_size // llama.num_attention_heads,
-            vocab_size=0,
-            rms_norm_eps=llama.rms_norm_eps,
-            rope_theta=llama.rope_theta,
-            rope_scaling=scaling(rope, path),
-            max_position_embeddings=llama.max_position_embeddings,
-        )
-
-
-@dataclass(frozen=True)
 class Config(Plain):
     """`audible_codes` of the `codebook_size` codes are the codec's; what the others mean is not
     said aloud."""
@@ -129,36 +75,32 @@ class Config(Plain):
     frame_rate: float = 12.5
     codec: str = "mimi"
     codec_path: str = "kyutai/mimi"
+    sampling: Sampling = DRAWN
     quantization: Quantization = field(default_factory=Quantization)
-    generation: Generation = Generation()
 
     @classmethod
     def read(cls, folder: Path) -> Config:
         """Raises ModelError for a variant that is not implemented."""
         path = folder / "generation_config.json"
-        generation = configure(Generation, read_json(path) if path.is_file() else {}, path)
+        said = read_json(path) if path.is_file() else {}
+        sampling = configure(Sampling, asdict(DRAWN) | said, path)
         path = folder / "config.json"
-        return cls.parse(read_json(path), path, generation)
+        return cls.parse(read_json(path), path, sampling)
 
     @classmethod
-    def parse(cls, raw: dict[str, Any], path: Path, generation: Generation) -> Config:
+    def parse(cls, raw: dict[str, Any], path: Path, sampling: Sampling = DRAWN) -> Config:
         known = _renamed(raw, path)
         parts: dict[str, Any] = {
-            "backbone": Llama.parse(known, path),
-            "decoder": Llama.parse(known["depth_decoder_config"], path),
+            "backbone": llama.read(known, path).shape,
+            "decoder": llama.read(known["depth_decoder_config"], path).shape,
             "quantization": Quantization.parse(raw, str(path)),
-            "generation": generation,
+            "sampling": sampling,
         }
         config = configure(cls, known | parts, path)
         audible = 0 < config.audible_codes <= config.codebook_size
         if not (config.voices and audible and config.num_codebooks > 1):
             raise ModelError(f"{path}: not a CSM model")
         return config
-
-    @property
-    def sampling(self) -> Sampling:
-        g = self.generation
-        return Sampling(g.temperature, g.top_k, g.top_p, g.min_p, g.repetition_penalty)
 
     @property
     def frame_codes(self) -> int:
@@ -170,8 +112,7 @@ class Config(Plain):
         return self.backbone.max_position_embeddings // 2
 
     def frame_limit(self, letters: int) -> int:
-        seconds = LEAST_SECONDS + SECONDS_A_LETTER * letters
-        return min(round(seconds * self.frame_rate), self.longest)
+        return min(round(patience(letters) * self.frame_rate), self.longest)
 
 
 def aliases(raw: dict[str, Any]) -> dict[str, Any]:
@@ -213,4 +154,4 @@ def _flavor(raw: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     flavor = raw.get(key)
     if flavor not in FLAVORS:
         raise ModelError(f"{path}: {key} cannot be {flavor!r}")
-    return FLAVORS[flavor] | {"rope_scaling": LLAMA_3}
+    return FLAVORS[flavor] | {"rope_scaling": LLAMA_3, "max_position_embeddings": 2048}

@@ -1,8 +1,8 @@
 """What an Orpheus checkpoint's config.json and generation_config.json say.
 
-The fields up to `tie_word_embeddings` are Llama's; the others are mlxtts's own, with the published
-model's values as defaults, so that a checkpoint of another size or voice states them in its
-config.json. Token ids: github.com/canopyai/Orpheus-TTS and its tokenizer.
+Beside those of a Llama the fields are mlxtts's own, with the published model's values as defaults,
+so that a checkpoint of another size or voice states them in its config.json. Token ids:
+github.com/canopyai/Orpheus-TTS and its tokenizer.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from mlxtts.errors import ModelError
-from mlxtts.models import Plain
+from mlxtts.models import Plain, patience
+from mlxtts.models.llama import Llama, rotary
 from mlxtts.nn.loading import configure, read_json
 from mlxtts.nn.quantization import Quantization
-from mlxtts.nn.rope import Llama3Scaling, scaling
 from mlxtts.nn.sampling import Sampling
-from mlxtts.nn.transformer import Shape
 
 SLOTS = 7
-LEAST_SECONDS = 3.0
-SECONDS_A_LETTER = 0.25  # some four times what a letter takes
 
 
 @dataclass(frozen=True)
@@ -36,21 +33,9 @@ class Generation:
     max_new_tokens: int = 1200
 
 
-@dataclass(frozen=True)
-class Config(Plain):
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
+@dataclass(frozen=True, kw_only=True)
+class Config(Llama, Plain):
     vocab_size: int
-    rms_norm_eps: float = 1e-5
-    rope_theta: float = 500_000.0
-    head_dim: int | None = None
-    max_position_embeddings: int = 131_072
-    hidden_act: str = "silu"
-    attention_bias: bool = False
-    mlp_bias: bool = False
     tie_word_embeddings: bool = True
 
     audio_token_offset: int = 128_266
@@ -71,7 +56,6 @@ class Config(Plain):
     codec: str = "snac"
     codec_path: str = "mlx-community/snac_24khz"
 
-    rope_scaling: Llama3Scaling | None = None
     quantization: Quantization = field(default_factory=Quantization)
     generation: Generation = Generation()
 
@@ -88,22 +72,16 @@ class Config(Plain):
 
     @classmethod
     def parse(cls, raw: dict[str, Any], path: Path, generation: Generation) -> Config:
-        rope = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
-        if not isinstance(rope, dict):
-            raise ModelError(f"{path}: rope_scaling cannot be {rope!r}")
-        theta = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
         parts = {
-            "rope_scaling": scaling(rope, path),
             "quantization": Quantization.parse(raw, str(path)),
             "generation": generation,
         }
-        config = configure(cls, theta | raw | parts, path)
+        config = configure(cls, rotary(raw, path) | parts, path)
+        config.check(path)
         config._check(path)
         return config
 
     def _check(self, path: Path) -> None:
-        if self.hidden_act != "silu" or self.attention_bias or self.mlp_bias:
-            raise ModelError(f"{path}: a Llama with biases or another activation than SiLU")
         codes = self.audio_token_offset + SLOTS * self.codebook_size
         if codes > self.vocab_size or self.end_of_speech_token_id >= self.vocab_size:
             raise ModelError(
@@ -112,22 +90,6 @@ class Config(Plain):
             )
         if not self.voices:
             raise ModelError(f"{path}: no voices")
-
-    @property
-    def shape(self) -> Shape:
-        return Shape(
-            hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers,
-            intermediate_size=self.intermediate_size,
-            num_attention_heads=self.num_attention_heads,
-            num_key_value_heads=self.num_key_value_heads,
-            head_dim=self.head_dim or self.hidden_size // self.num_attention_heads,
-            vocab_size=self.vocab_size,
-            rms_norm_eps=self.rms_norm_eps,
-            rope_theta=self.rope_theta,
-            rope_scaling=self.rope_scaling,
-            max_position_embeddings=self.max_position_embeddings,
-        )
 
     @property
     def sampling(self) -> Sampling:
@@ -139,5 +101,6 @@ class Config(Plain):
         return SLOTS
 
     def frame_limit(self, letters: int) -> int:
-        seconds = LEAST_SECONDS + SECONDS_A_LETTER * letters
-        return min(round(seconds * self.frame_rate), self.generation.max_new_tokens // SLOTS)
+        return min(
+            round(patience(letters) * self.frame_rate), self.generation.max_new_tokens // SLOTS
+        )

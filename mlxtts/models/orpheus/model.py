@@ -49,7 +49,7 @@ class Model(Module):
         super().__init__()
         self.config = config
         self.tokenizer = tokenizer
-        self.model = Transformer(config.shape)
+        self.model = Transformer(config.shape, config.vocab_size)
         if not config.tie_word_embeddings:
             self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
 

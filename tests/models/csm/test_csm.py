@@ -14,7 +14,7 @@ from mlxtts import models
 from mlxtts.errors import ModelError
 from mlxtts.models.csm import Config, Model, load
 from mlxtts.models.csm.batch import Batch, Prompt
-from mlxtts.models.csm.config import FLAVORS, LLAMA_3, Generation
+from mlxtts.models.csm.config import FLAVORS, LLAMA_3
 from mlxtts.nn import mx, tree_flatten
 from mlxtts.nn.random import key
 from mlxtts.nn.recipes import Manner
@@ -23,6 +23,7 @@ from mlxtts.quantize import Source, quantize_model
 from mlxtts.text.frontend import Segment
 from tests import csm
 from tests.conftest import Run
+from tests.models.turns import said_in_turns
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "csm.npz")
 TEXT = GOLDEN["text"].tolist()
@@ -118,20 +119,13 @@ def test_rows_of_a_batch_say_what_they_say_alone(model: Model) -> None:
         batch = model.batch()
         join(batch, text, sampling, n)
         alone.append([say(batch) for _ in range(12)])
-    batch, said, rows = model.batch(4), [[] for _ in texts], []  # type: ignore[var-annotated]
-    joins = {0: 0, 3: 1, 4: 2, 9: 3}
-    for frame in range(21):
-        if (n := joins.get(frame)) is not None:
+    batch = model.batch(4)
+
+    def begin(numbers: list[int]) -> None:
+        for n in numbers:
             join(batch, texts[n], settings[n], n)
-            rows.append(n)
-        codes = batch.frame().codes.tolist()
-        for n, found in zip([*rows], codes, strict=True):  # type: ignore[call-overload]
-            said[n].append(found)
-            if len(said[n]) == 12:
-                batch.leave(rows.index(n))
-                rows[rows.index(n)] = rows[-1]
-                rows.pop()
-    assert said == alone
+
+    assert said_in_turns(batch, begin, {0: [0], 3: [1], 4: [2], 9: [3]}, 12) == alone
 
 
 def test_a_frame_of_zeros_is_the_end(model: Model) -> None:
@@ -147,12 +141,15 @@ def test_the_configuration_of_sesames_package(tmp_path: Path) -> None:
     raw = {"backbone_flavor": "llama-1B", "decoder_flavor": "llama-100M"}
     raw |= {"text_vocab_size": 128_256, "audio_vocab_size": 2051, "audio_num_codebooks": 32}
     assert models.recognised(raw)
-    config = Config.parse(raw, tmp_path, Generation())
+    config = Config.parse(raw, tmp_path)
     assert (config.codebook_size, config.num_codebooks) == (2051, 32)
     assert (config.backbone.head_dim, config.decoder.head_dim) == (64, 128)
     spelled = FLAVORS["llama-1B"] | {"rope_scaling": LLAMA_3, "vocab_size": 2051}
     spelled["depth_decoder_config"] = FLAVORS["llama-100M"] | {"rope_scaling": LLAMA_3}
-    assert Config.parse(spelled, tmp_path, Generation()) == config
+    spelled |= {"max_position_embeddings": 2048}
+    spelled["depth_decoder_config"] |= {"max_position_embeddings": 2048}
+    assert Config.parse(spelled, tmp_path) == config
+    assert config.longest == 1024
 
 
 @pytest.mark.parametrize(
@@ -168,7 +165,7 @@ def test_the_configuration_of_sesames_package(tmp_path: Path) -> None:
 )
 def test_what_is_not_implemented(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
-        Config.parse(csm.SMALL | changes, Path("x"), Generation())
+        Config.parse(csm.SMALL | changes, Path("x"))
 
 
 def test_quantising(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from mlxtts.nn import cuda, mx, slots, step
 from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling
 from tests.models.orpheus.test_model import GREEDY, build
+from tests.models.turns import said_in_turns
 from tests.nn import doubles
 
 PROMPTS = [[5, 6, 7], [8, 9, 10, 11, 12, 13, 14], list(range(20, 45)), [3, 4]]
@@ -57,22 +58,15 @@ def test_a_row_alone(model: Model, expected: list[list[list[int]]]) -> None:
 
 @pytest.mark.usefixtures("as_on_cuda")
 def test_rows_come_and_go(model: Model, expected: list[list[list[int]]]) -> None:
-    speech, said, live = Batch(model, 4), [[] for _ in PROMPTS], []  # type: ignore[var-annotated]
-    coming = {0: [0, 1], 2: [2], 5: [3]}
-    for frame in range(FRAMES + 6):
-        new = prompts(model, coming.get(frame, []))
+    speech = Batch(model, 4)
+
+    def begin(numbers: list[int]) -> None:
+        new = prompts(model, numbers)
         speech.read([(prompt, prompt.left) for prompt in new])
         for prompt in new:
             speech.join(prompt)
-        live += coming.get(frame, [])
-        codes = speech.frame().codes.tolist() if live else []
-        for n, found in zip([*live], codes, strict=True):  # type: ignore[call-overload]
-            said[n].append(found)
-            if len(said[n]) == FRAMES:
-                speech.leave(live.index(n))
-                live[live.index(n)] = live[-1]
-                live.pop()
-    assert said == expected
+
+    assert said_in_turns(speech, begin, {0: [0, 1], 2: [2], 5: [3]}, FRAMES) == expected
 
 
 @pytest.mark.usefixtures("as_on_cuda")

@@ -15,6 +15,7 @@ from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling, Settings
 from mlxtts.nn.transformer import fuse, turn
 from tests import weights
+from tests.models.turns import said_in_turns
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "llama.npz")
 PROMPT = GOLDEN["prompt"].tolist()
@@ -153,17 +154,10 @@ def test_rows_of_a_batch_say_what_they_say_alone(
         speech = speak(model, prompt, sampling, n)
         alone.append([say(speech) for _ in range(43)])
 
-    batch, said, rows = model.batch(), [[] for _ in prompts], []  # type: ignore[var-annotated]
-    for frame in range(60):
-        if frame in (0, 3, 4, 17):  # joins
-            row = len(said) - len([f for f in (0, 3, 4, 17) if f >= frame])
-            join(batch, prompts[row], settings[row], row)
-            rows.append(row)
-        codes = batch.frame().codes.tolist()
-        for row, found in zip([*rows], codes, strict=True):  # type: ignore[call-overload]
-            said[row].append(found)
-            if len(said[row]) == 43:
-                batch.leave(rows.index(row))
-                rows[rows.index(row)] = rows[-1]
-                rows.pop()
-    assert said == alone
+    batch = model.batch()
+
+    def begin(numbers: list[int]) -> None:
+        for n in numbers:
+            join(batch, prompts[n], settings[n], n)
+
+    assert said_in_turns(batch, begin, {0: [0], 3: [1], 4: [2], 17: [3]}, 43) == alone

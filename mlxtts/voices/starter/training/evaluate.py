@@ -12,6 +12,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +254,6 @@ def run(args):
     Path(args.work, "evaluation.json").write_text(
         json.dumps(figures, indent=1) + "\n", encoding="utf8"
     )
-    print(table(figures, args.voices))
+    sys.stdout.write(table(figures, args.voices) + "\n")
     if args.samples:
         write_samples(args.samples, jobs, made)
