@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from mlxtts.nn import Module, mx
+from mlxtts.nn import Module, cuda, mx, on_cuda
 from mlxtts.nn.ragged import Ragged
-
-Gates = tuple[mx.array, mx.array]
 
 
 class LSTM(Module):
@@ -22,6 +20,9 @@ class LSTM(Module):
         self.bias = mx.zeros((2, 1, 4 * hidden))
 
     def __call__(self, x: mx.array, rows: Ragged) -> mx.array:
+        if on_cuda():
+            inputs = mx.addmm(self.bias[:, None], x, self.weight_input[:, None])
+            return cuda.recur(inputs, self.weight_hidden, rows.counts)
         batch, time, _ = x.shape
         both = mx.stack([x, rows.reverse(x)]).reshape(2, batch * time, -1)
         inputs = mx.addmm(self.bias, both, self.weight_input)

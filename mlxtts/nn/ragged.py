@@ -19,9 +19,10 @@ class Ragged:
         self.time = max(lengths) if time is None else time
         """T; longer than all rows where shapes are rounded up."""
         self.even = min(lengths) == self.time
+        self.counts = mx.array(self.lengths)
+        """(B,), int32."""
         if not self.even:
-            self._counts = mx.array(self.lengths)[:, None]
-            self.own = (mx.arange(self.time) < self._counts)[..., None]
+            self.own = (mx.arange(self.time) < self.counts[:, None])[..., None]
             """(B, T, 1), True for a row's own steps."""
 
     def scaled(self, factor: int, more: int = 0) -> Ragged:
@@ -37,8 +38,8 @@ class Ragged:
         """Each row backwards."""
         if self.even:
             return x[:, ::-1]
-        steps = mx.arange(self.time)
-        order = mx.where(steps < self._counts, self._counts - 1 - steps, steps)
+        steps, counts = mx.arange(self.time), self.counts[:, None]
+        order = mx.where(steps < counts, counts - 1 - steps, steps)
         return mx.take_along_axis(x, order[..., None], axis=1)
 
     def normalise(self, x: mx.array, scale: mx.array, shift: mx.array) -> mx.array:
@@ -48,7 +49,7 @@ class Ragged:
             mean = mx.mean(x, axis=1, keepdims=True)
             gain = scale * mx.rsqrt(mx.var(x, axis=1, keepdims=True) + EPSILON)
             return x * gain + (shift - mean * gain)
-        counts = self._counts[..., None]
+        counts = self.counts[:, None, None]
         x = self.clear(x)
         mean = mx.sum(x, axis=1, keepdims=True) / counts
         around = self.clear(x - mean)

@@ -58,7 +58,7 @@ class STFT:
         mirrored."""
         batch, time = x.shape
         half = self.size // 2
-        ends = mx.array(rows.lengths)[:, None] - 1
+        ends = rows.counts[:, None] - 1
         places = mx.abs(mx.arange(-half, time + half))[None]
         places = mx.clip(ends - mx.abs(ends - places), 0, time - 1)
         around = mx.take_along_axis(x, mx.broadcast_to(places, (batch, time + 2 * half)), axis=1)

@@ -58,6 +58,25 @@ def chosen(logits: Numbers, settings: Numbers, noise: Numbers, said: Numbers, sl
     return np.array(codes, dtype=np.int32)
 
 
+def _sigmoid(x: Numbers) -> Numbers:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def recurred(inputs: Numbers, weights: Numbers, lengths: Numbers) -> Numbers:
+    _, batch, time, _ = inputs.shape
+    size = weights.shape[1]
+    states = np.zeros((batch, time, 2, size), dtype=np.float32)
+    for row, length in enumerate(lengths):
+        for way, order in enumerate((range(length), range(length)[::-1])):
+            hidden = cell = np.zeros(size, dtype=np.float32)
+            for t in order:
+                gates = inputs[way, row, t] + hidden @ weights[way]
+                i, f, new, o = np.split(gates, 4)
+                cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(new)
+                hidden = states[row, t, way] = _sigmoid(o) * np.tanh(cell)
+    return states.reshape(batch, time, -1)
+
+
 def _memory(array: mx.array) -> Numbers:
     mx.eval(array)
     return np.array(array, copy=False)
@@ -84,3 +103,7 @@ def choose(
 ) -> mx.array:
     given = (_memory(array) for array in (logits.astype(mx.float32), settings, noise, said))
     return mx.array(chosen(*given, slot))
+
+
+def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
+    return mx.array(recurred(_memory(inputs), _memory(weights), _memory(lengths)))

@@ -33,6 +33,7 @@ KERNELS = {
         "f logits, f settings, f noise, i said, i slot, I chosen",
         "N=1000, M=9, S=3, L=1001",
     ),
+    "recur": ("f inputs, i inputs_shape, f weights, i lengths, F states", "H=32, P=4"),
 }
 
 
@@ -129,3 +130,10 @@ def test_choose(kernels: ctypes.CDLL) -> None:
     assert found.tolist() == doubles.chosen(logits, settings, noise, said, 2).tolist()
     likeliest = (settings[:, 1] == 0) & (settings[:, 4] == 1)
     assert found[likeliest].tolist() == logits[likeliest].argmax(axis=1).tolist()
+
+
+def test_recur(kernels: ctypes.CDLL) -> None:
+    inputs, weights = numbers(2, 3, 9, 128), numbers(2, 32, 128)
+    lengths, found = np.array([9, 1, 6], dtype=np.int32), np.full((3, 9, 64), np.nan, "f")
+    run(kernels.recur, (2, 3), 128, inputs, shape(inputs), weights, lengths, found)
+    np.testing.assert_allclose(found, doubles.recurred(inputs, weights, lengths), atol=1e-5)

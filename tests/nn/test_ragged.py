@@ -9,6 +9,7 @@ from mlxtts.nn import mx
 from mlxtts.nn.lstm import LSTM
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stft import STFT
+from tests.nn import doubles
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 RNG = np.random.default_rng(0)
@@ -64,8 +65,11 @@ def one_way(x: np.ndarray, wx: np.ndarray, wh: np.ndarray, bias: np.ndarray) -> 
     return np.array(found)
 
 
+@pytest.mark.parametrize("cuda_there", [False, True])
 @pytest.mark.parametrize("lengths", [[7], [5, 5], [1, 6, 4]])
-def test_lstm(lengths: list[int]) -> None:
+def test_lstm(lengths: list[int], cuda_there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlxtts.nn.lstm.on_cuda", lambda: cuda_there)
+    monkeypatch.setattr("mlxtts.nn.cuda.recur", doubles.recur)
     lstm = LSTM(3, 4)
     for name in ("weight_input", "weight_hidden", "bias"):
         shape = lstm[name].shape

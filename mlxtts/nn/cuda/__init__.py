@@ -1,4 +1,4 @@
-"""Kernels for NVIDIA's GPUs, where MLX's own operations would move too much memory.
+"""Kernels for NVIDIA's GPUs, where MLX's own operations would move too much memory or be too many.
 
 MLX never changes an array: to add a position to a cache, it copies the whole cache as long as the
 last step, which reads it, is under way. `place` and `copy_row` write into their input instead. That
@@ -117,3 +117,25 @@ def choose(
         output_dtypes=[mx.int32],
     )
     return chosen  # type: ignore[no-any-return]
+
+
+def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
+    """The steps of a bidirectional LSTM, of each row as many as it has.
+
+    inputs: what comes from outside to the gates, (2, B, T, 4 * hidden) in float32; weights:
+    (2, hidden, 4 * hidden), hidden at most 1024; lengths: (B,) int32. Returns (B, T, 2 * hidden),
+    zero beyond a row.
+    """
+    _, batch, time, gates = inputs.shape
+    hidden = gates // 4
+    shares = min(4, 1024 // hidden)  # of a gate's sum, a thread each
+    kernel = _kernel("recur", ("inputs", "weights", "lengths"), "states")
+    (states,) = kernel(
+        inputs=[inputs, weights, lengths],
+        template=[("T", weights.dtype), ("H", hidden), ("P", shares)],
+        grid=(2 * hidden * shares, batch, 1),
+        threadgroup=(hidden * shares, 1, 1),
+        output_shapes=[(batch, time, 2 * hidden)],
+        output_dtypes=[mx.float32],
+    )
+    return states  # type: ignore[no-any-return]
