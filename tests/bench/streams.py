@@ -60,22 +60,22 @@ class Listener:
 
 
 def listen(model: Model, codec: Any, width: int, length: float, seed: int = 0) -> list[Listener]:
-    """The streams that began after all rows were taken, and have ended."""
+    """Of the `length` seconds after all rows were taken and heard: the streams that began in them
+    and were heard."""
     rng = random.Random(seed)
     synthesis = Synthesis(models.engine(model, width), codec)
     listeners: dict[str, Listener] = {}
     ended: list[Listener] = []
-    begin = time.perf_counter()
     settled = 0.0
-    while (now := time.perf_counter()) - begin < length or not settled:
-        if synthesis.room and (len(listeners) < width):
+    while not settled or time.perf_counter() - settled < length:
+        now = time.perf_counter()
+        while synthesis.room and len(listeners) < width:
             name = str(rng.random())
             shape = rng.randint(*PROMPTS), rng.randint(*LENGTHS)
             segments = -(-shape[1] // LONGEST)
             synthesis.add(models.request(name, *shape, segments=segments), Options(first=0))
             listeners[name] = Listener(now)
-        elif not settled:
-            settled = now
+        settled = settled or (now if all(one.first for one in listeners.values()) else 0)
         for event in synthesis.step():
             now = time.perf_counter()
             if isinstance(event, Sound):
