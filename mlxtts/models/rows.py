@@ -58,10 +58,11 @@ class Rows:
             self._cache = Slots()
             self._steps = Steps(stack)
         self._prompts: list[Prompt] = []
-        self._births: list[int] = []
+        self._changed = False
         self._frames = 0
         self._inputs: mx.array
         self._said: mx.array
+        self._keys: mx.array
 
     def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
         whole = [prompt for prompt, tokens in pieces if not prompt.read and tokens == prompt.left]
@@ -93,31 +94,23 @@ class Rows:
         self._cache.append(prompt.cache, prompt.row, prompt.read)
         prompt.cache = None
         first = prompt.embed(prompt.length - 1, prompt.length)
+        keys = fold(prompt.keys, -self._frames)  # each row counts its frames from here
         nothing = mx.full((1, self._window, self._codes), self._size + 1, dtype=mx.int32)
         if self._prompts:
             first = mx.concatenate([self._inputs, first])
             nothing = mx.concatenate([self._said, nothing])
-        self._inputs, self._said = first, nothing
+            keys = mx.concatenate([self._keys, keys])
+        self._inputs, self._said, self._keys = first, nothing, keys
         self._prompts.append(prompt)
-        self._births.append(self._frames)
-        self._rows_changed()
+        self._changed = True
 
     def leave(self, row: int) -> None:
         self._cache.remove(row)
-        self._prompts[row], self._births[row] = self._prompts[-1], self._births[-1]
-        del self._prompts[-1], self._births[-1]
+        self._prompts[row] = self._prompts[-1]
+        del self._prompts[-1]
         self._inputs, self._said = _without(self._inputs, row), _without(self._said, row)
-        self._rows_changed()
-
-    def _rows_changed(self) -> None:
-        """Each row counts its frames from when it joined."""
-        if self._prompts:
-            self._settings = Settings([prompt.sampling for prompt in self._prompts])
-            self._table = self._settings.table if self._in_place else None
-            keys = [
-                fold(p.keys, -born) for p, born in zip(self._prompts, self._births, strict=True)
-            ]
-            self._keys = mx.concatenate(keys)
+        self._keys = _without(self._keys, row)
+        self._changed = True
 
     def _hidden(self) -> mx.array:
         """The hidden states, (B, hidden_size), behind the inputs."""
@@ -126,13 +119,16 @@ class Rows:
         return self._stack.run(self._inputs, self._cache)[:, -1]
 
     def _draws(self) -> mx.array:
-        """The noise of this frame, (B, codes, size + 1)."""
+        """The noise of this frame, (B, codes, size + 1), which begins with it."""
+        if self._changed:
+            self._settings = Settings([prompt.sampling for prompt in self._prompts])
+            self._changed = False
         return noise(fold(self._keys, self._frames), self._codes, self._size + 1)
 
     def _chosen(self, logits: mx.array, place: int, draws: mx.array) -> mx.array:
         """The code at a place of the frame, (B,)."""
-        if self._table is not None:
-            return cuda.choose(logits, self._table, draws, self._said, place)
+        if self._in_place and (table := self._settings.table) is not None:
+            return cuda.choose(logits, table, draws, self._said, place)
         if self._settings.penalises:
             logits = penalise(logits, self._said[..., place], self._settings)
         return sample(logits, self._settings, draws[:, place, : logits.shape[1]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mlxtts.errors import UsageError
 from mlxtts.nn import mx, on_cpu
@@ -56,7 +57,7 @@ class Settings:
         self.penalty = _column([row.repetition_penalty for row in rows])
         self._rows = rows
 
-    @property
+    @cached_property
     def table(self) -> mx.array | None:
         """As nn.cuda wants them, (B, 5); None if there is a top-k among them."""
         if _used(self.top_k, 0):
