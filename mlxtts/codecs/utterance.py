@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mlxtts.audio.chunks import WIDTH, Rechunk, Trim
 from mlxtts.codecs import Codec, Stream
 from mlxtts.errors import TokensError, UsageError, VoiceError
-from mlxtts.nn import mx
+from mlxtts.nn import mx, on_cpu
 from mlxtts.nn.random import key
 from mlxtts.wire.tokens import Begin, Codes
 
@@ -31,7 +31,8 @@ class Options:
 
     lookahead, first: as in codecs.Codec.stream.
     chunk_tokens: codes to decode at once; by default one frame at first and up to four as the
-        utterance gets longer, so that sound begins early and work is done in larger pieces later.
+        utterance gets longer, so that sound begins early and work is done in larger pieces later;
+        on a GPU always one, so that all utterances are decoded together.
     chunk_ms: length of the PCM0 frames in milliseconds; by default as the decoder gives them.
     respect_boundaries: with chunk_ms, no PCM0 frame spans two chunks of the decoder.
     trim: leave out the silence before speech.
@@ -130,7 +131,8 @@ class Utterance:
         self._told: list[Codes] = []
         self._seen = 0
         self._start, self._taken = self.sent, 0
-        lookahead, first = self._options.lookahead, self._options.first
+        lookahead = self._options.lookahead
+        first = self._options.first if self._parts == 1 else None
         try:
             return self._codec.stream(noise, lookahead, first, self._extra)
         except (UsageError, VoiceError) as error:
@@ -139,7 +141,8 @@ class Utterance:
     def _chunk_frames(self) -> int:
         if self._options.chunk_tokens is not None:
             return self._options.chunk_tokens // self._codec.frame_codes
-        return min(max(self._decoded // 6, 1), 4) if self._codec.frame_codes else 1
+        grows = on_cpu() and self._codec.frame_codes
+        return min(max(self._decoded // 6, 1), 4) if grows else 1
 
     def _decode(self) -> Work:
         frames, self._pending = self._pending, []

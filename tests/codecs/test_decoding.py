@@ -43,6 +43,12 @@ def test_chunks_grow_with_the_utterance() -> None:
     assert codec.chunks == [3, 3, 1]
 
 
+def test_chunks_do_not_grow_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlxtts.codecs.utterance.on_cpu", lambda: False)
+    _, codec = decode([HEADER, *utterance("1", *range(40))])
+    assert codec.chunks == [1] * 40
+
+
 def test_frames_of_a_given_length() -> None:
     frames, _ = decode([HEADER, *utterance("1", 1, 2, 3)], chunk_ms=1.5)
     assert [frame.num_samples for frame in frames] == [12, 12, 6, 0]
@@ -66,6 +72,12 @@ def test_trim_leaves_out_the_silence_before_speech() -> None:
 def test_options_reach_the_stream() -> None:
     _, codec = decode([HEADER, *utterance("1", 1)], lookahead=2, first=0)
     assert codec.streams[0][1:] == (2, 0)
+
+
+def test_only_the_first_part_begins_early() -> None:
+    records = [HEADER, Begin("1"), Codes("1", (1, 0)), Codes("1", (2, 0), None, 0.002), End("1")]
+    _, codec = decode(records, first=0)
+    assert [first for _, _, first in codec.streams[:2]] == [0, None]
 
 
 def test_the_seed_is_the_headers_unless_another_is_given() -> None:

@@ -10,10 +10,12 @@ from mlxtts.codecs import Span, refused
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
 from mlxtts.codecs.snac.decoder import Decoder, Row, State, gather
-from mlxtts.nn import Module, conv, mx
+from mlxtts.nn import Module, conv, mx, on_cpu
 from mlxtts.nn.conv import Convolution
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
+
+UNIT = 16  # rows: on a GPU many streams are decoded in a multiple of it, few in a power of two
 
 
 def load(path: Path) -> Codec:
@@ -81,7 +83,7 @@ class Codec(Module):
         self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
     ) -> list[mx.array]:
         waits = [stream.wait for stream in streams]
-        pieces = self._decode(streams, self.latents(mx.array([*frames])))
+        pieces = self._decode(streams, frames)
         early = {n: wait for n, wait in enumerate(waits) if wait is not None}
         ends = [streams[n].end - wait * self.frame_samples for n, wait in early.items()]
         for n, rest in zip(early, self._rest([streams[n] for n in early], ends), strict=True):
@@ -103,29 +105,46 @@ class Codec(Module):
             total = total + mx.repeat(level(frames[..., slots].reshape(batch, -1)), stride, axis=1)
         return total
 
-    def _decode(self, streams: Sequence[Stream], latents: mx.array) -> list[mx.array]:
-        """The samples that are settled by further latents, (B, T, latents)."""
-        before = gather([stream.place for stream in streams])
+    def _decode(
+        self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
+    ) -> list[mx.array]:
+        """The samples that are settled by further frames."""
+        before = _gather(streams)
+        more = len(before.positions) - len(streams)
+        latents = self.latents(mx.array([*frames, *[frames[-1]] * more]))
         samples, start, after = self.decoder(latents, before)
+        found = []
         for row, stream in enumerate(streams):
             stream.place = after, row
-        return [
-            stream.take(samples[row], at * self.config.hop_length + start)
-            for row, (stream, at) in enumerate(zip(streams, before.positions, strict=True))
-        ]
+            at = before.positions[row] * self.config.hop_length + start
+            found.append(stream.take(samples[row], at))
+        return found
 
     def _rest(self, streams: Sequence[Stream], ends: Sequence[int]) -> list[mx.array]:
         """The samples not sent yet before `ends`, as if the frames so far were all."""
         if all(end <= stream.sent for stream, end in zip(streams, ends, strict=True)):
             return [mx.zeros((0,))] * len(streams)
         config = self.config
-        silence = mx.zeros((len(streams), -(-self.lag // config.hop_length), config.latents))
-        state = gather([stream.place for stream in streams])
+        state = _gather(streams)
+        size = len(state.positions), -(-self.lag // config.hop_length), config.latents
+        silence = mx.zeros(size)
         samples, start, _ = self.decoder(silence, state, ended=True)
         return [
             stream.take(samples[row], stream.end + start, end)
             for row, (stream, end) in enumerate(zip(streams, ends, strict=True))
         ]
+
+
+def _gather(streams: Sequence[Stream]) -> State:
+    """The state of all streams; on a GPU with some rows more, which nobody hears, so that functions
+    are compiled for few shapes."""
+    rows = [stream.place for stream in streams]
+    if on_cpu():
+        return gather(rows)
+    state, count = rows[0][0], len(rows)
+    size = min(1 << (count - 1).bit_length(), -(-count // UNIT) * UNIT)
+    spare = [(state, row) for row in range(count, len(state.positions))]
+    return gather([*rows, *spare, *[rows[-1]] * size][:size])
 
 
 class Stream:

@@ -82,12 +82,24 @@ def schedules(draw: st.DrawFn) -> list[tuple[int, list[int]]]:
     return draw(st.lists(st.tuples(st.integers(1, 3), someone), min_size=3, max_size=12))
 
 
-@given(schedules(), st.sampled_from([(None, None), (None, 0), (1, None)]))
-@settings(max_examples=40)
+@given(schedules(), st.sampled_from([(None, None), (None, 0), (1, None)]), st.booleans())
+@settings(max_examples=60)
 def test_streams_together_are_as_alone(
+    small: Codec,
+    schedule: list[tuple[int, list[int]]],
+    lookahead: tuple[int | None, int | None],
+    on_a_gpu: bool,
+) -> None:
+    """Whoever takes part in which step, in whatever order, beside whomever; on a GPU beside rows
+    that nobody hears."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlxtts.codecs.snac.codec.on_cpu", lambda: not on_a_gpu)
+        compare(small, schedule, lookahead)
+
+
+def compare(
     small: Codec, schedule: list[tuple[int, list[int]]], lookahead: tuple[int | None, int | None]
 ) -> None:
-    """Whoever takes part in which step, in whatever order, beside whomever."""
     names = sorted({name for _, who in schedule for name in who})
     together, alone = (
         {name: small.stream(key(0, str(name)), *lookahead) for name in names} for _ in range(2)
