@@ -15,6 +15,7 @@ import contextlib
 import json
 import shutil
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +71,11 @@ def warm(rows: int, blas: str, model: str) -> Iterator[Server]:
     options = ["--max-streams", str(rows), "--queue", "1000", "--model", model]
     with running(*options, MLXTTS_BLAS=blas) as server:
         asyncio.run(together(server.address, 1))
-        yield server
+        try:
+            yield server
+        except BaseException:
+            print(*server.said[-20:], sep="\n", file=sys.stderr)
+            raise
 
 
 def row(clients: int, rows: int, blas: str, model: str) -> list[str]:
