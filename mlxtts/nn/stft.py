@@ -9,6 +9,7 @@ import numpy as np
 
 from mlxtts.nn import mx
 from mlxtts.nn.ragged import Ragged
+from mlxtts.nn.stretches import elementwise
 
 
 class STFT:
@@ -65,12 +66,12 @@ class STFT:
         strides = (time + 2 * half, self.hop, 1)
         frames = mx.as_strided(around, (batch, time // self.hop + 1, self.size), strides)
         real, imaginary = mx.split(frames @ self._forward, 2, axis=-1)
-        return mx.sqrt(real * real + imaginary * imaginary), mx.arctan2(imaginary, real)
+        return mx.sqrt(real * real + imaginary * imaginary), elementwise("arctan2", imaginary, real)
 
     def inverse(self, magnitude: mx.array, phase: mx.array, rows: Ragged) -> mx.array:
         """(B, F, bins) to (B, (F - 1) * hop). `rows`: those of the frames."""
         magnitude = rows.clear(magnitude)
-        parts = [magnitude * mx.cos(phase), magnitude * mx.sin(phase)]
+        parts = [magnitude * elementwise(name, phase) for name in ("cos", "sin")]
         frames = mx.concatenate(parts, axis=-1) @ self._inverse
         own = mx.ones((1, rows.time, 1)) if rows.even else rows.own.astype(mx.float32)
         total, power = self._add(frames), self._add(own * self._power)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlxtts.nn import mx
+from mlxtts.nn import mx, on_cpu
 
 NUMBERS = 1 << 16
 """In a stretch: a quarter of a MiB, of which a few fit a cache of 1 MiB or more."""
@@ -21,6 +21,17 @@ def memory(x: mx.array) -> np.ndarray:
     """That of `x`, for reading, or for writing what nobody has read yet. Waits for `x`."""
     mx.eval(x)
     return np.array(x, copy=False)
+
+
+def elementwise(name: str, *numbers: mx.array) -> mx.array:
+    """The function of that name, which MLX and numpy have, of arrays of one shape; on a CPU by
+    numpy, which waits for them."""
+    if not on_cpu():
+        result: mx.array = getattr(mx, name)(*numbers)
+        return result
+    result = mx.zeros(numbers[0].shape)
+    getattr(np, name)(*map(memory, numbers), out=memory(result))
+    return result
 
 
 def stretches(time: int, channels: int) -> Iterator[slice]:

@@ -37,6 +37,15 @@ def test_memory_is_that_of_the_array() -> None:
     assert x.tolist() == [[0, 0], [5, 5], [0, 0]]
 
 
+@pytest.mark.parametrize("cpu", [True, False])
+def test_functions_by_either(monkeypatch: pytest.MonkeyPatch, cpu: bool) -> None:
+    monkeypatch.setattr(stretches, "on_cpu", lambda: cpu)
+    y, x = RNG.standard_normal((2, 3, 8), np.float32)
+    halves = [mx.split(mx.array(z), 2, axis=-1)[1] for z in (y, x)]
+    found = np.array(stretches.elementwise("arctan2", *halves))
+    np.testing.assert_allclose(found, np.arctan2(y, x)[:, 4:], atol=1e-6)
+
+
 def test_snake_of_what_is_scaled() -> None:
     alpha, gain, shift = RNG.uniform(0.3, 3, (3, 5)).astype(np.float32)
     snake = Snake(5)

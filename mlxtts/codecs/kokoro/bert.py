@@ -9,11 +9,12 @@ from typing import Any
 from mlxtts.codecs.kokoro.config import Bert
 from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx
 from mlxtts.nn.ragged import Ragged
+from mlxtts.nn.stretches import elementwise
 
 
 def gelu(x: mx.array) -> mx.array:
     """By a hyperbolic tangent, as the model was trained with."""
-    return 0.5 * x * (1 + mx.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1 + elementwise("tanh", math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
 class Embeddings(Module):

@@ -7,11 +7,13 @@ checkpoint, but that a convolution has one weight, (taps, in, out).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from mlxtts.nn import Linear, Module, conv, mx, on_cpu
+from mlxtts.nn.products import add_convolution
 from mlxtts.nn.ragged import EPSILON, Ragged
 from mlxtts.nn.snake import Snake
 from mlxtts.nn.stretches import memory, moments
@@ -45,9 +47,10 @@ class Conv(Module):
             return conv.pointwise(x, self.weight[0], self.get("bias"))
         return conv.padded(x, self.weight, self.bias, self._dilation)
 
-    def inner(self, x: mx.array) -> mx.array:
-        """Of what has the silence already."""
-        return conv.full(x, self.weight, self.bias, self._dilation)
+    def add(self, x: np.ndarray, total: np.ndarray) -> None:
+        """Add to `total`, (T, out), what it makes of one row, which has the silence already."""
+        total += memory(self.bias)
+        add_convolution(x, memory(self.weight), self._dilation, total)
 
 
 class StridedConv(Module):
@@ -155,32 +158,46 @@ class SnakeBlock(Module):
     def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
         first = zip(self.adain1, self.snake1, self.convs1, strict=True)
         second = zip(self.adain2, self.snake2, self.convs2, strict=True)
-        step = _in_stretches if on_cpu() else _at_once
-        for one, other in zip(first, second, strict=True):
-            x = step(*other, step(*one, x, style, rows), style, rows) + x
+        pairs = zip(first, second, strict=True)
+        if on_cpu():
+            return _in_place(pairs, x, style, rows)
+        for one, other in pairs:
+            x = _styled(*other, _styled(*one, x, style, rows), style, rows) + x
         return x
 
 
-def _at_once(
+Part = tuple[AdaIN, Snake, Conv]
+
+
+def _styled(
     norm: AdaIN, snake: Snake, conv: Conv, x: mx.array, style: mx.array, rows: Ragged
 ) -> mx.array:
     return conv(snake(norm(x, style, rows)))
 
 
-def _in_stretches(
-    norm: AdaIN, snake: Snake, conv: Conv, x: mx.array, style: mx.array, rows: Ragged
+def _in_place(
+    pairs: Iterable[tuple[Part, Part]], x: mx.array, style: mx.array, rows: Ragged
 ) -> mx.array:
     """The same on a CPU. Waits for `x`."""
-    batch, time, channels = x.shape
-    side = conv.side
-    silence = mx.zeros((batch, time + 2 * side, channels))
-    source, target = memory(x), memory(silence)
-    deviations, means = (memory(wanted) for wanted in norm.wanted(style))
-    for row, length in enumerate(rows.lengths):
-        own = source[row, :length]
-        mean, variance = moments(own)
-        gain = deviations[row, 0] / np.sqrt(variance + EPSILON)
-        shift = means[row, 0] - mean * gain
-        gain, shift = gain.astype(np.float32), shift.astype(np.float32)
-        snake.scaled(own, gain, shift, target[row, side : side + length])
-    return conv.inner(silence)
+    total = x + 0.0  # a copy
+    owns = [row[:length] for row, length in zip(memory(total), rows.lengths, strict=True)]
+    for one, other in pairs:
+        for n, own in enumerate(owns):
+            between = np.zeros_like(own)
+            _add_styled(*one, own, style[n : n + 1], between)
+            _add_styled(*other, between, style[n : n + 1], own)
+    return total
+
+
+def _add_styled(
+    norm: AdaIN, snake: Snake, conv: Conv, x: np.ndarray, style: mx.array, total: np.ndarray
+) -> None:
+    """Add to `total` what `_styled` makes of one row, both (T, C)."""
+    deviation, mean = (memory(wanted)[0, 0] for wanted in norm.wanted(style))
+    own_mean, variance = moments(x)
+    gain = deviation / np.sqrt(variance + EPSILON)
+    shift = mean - own_mean * gain
+    silence = np.zeros((len(x) + 2 * conv.side, x.shape[1]), np.float32)
+    inner = silence[conv.side : conv.side + len(x)]
+    snake.scaled(x, gain.astype(np.float32), shift.astype(np.float32), inner)
+    conv.add(silence, total)

@@ -12,6 +12,7 @@ from mlxtts.codecs.kokoro.source import Source
 from mlxtts.nn import Module, mx
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stft import STFT
+from mlxtts.nn.stretches import elementwise
 
 RESIDUAL = 64
 OUTER_TAPS = 7
@@ -67,7 +68,7 @@ class Generator(Module):
             x = rows.clear(sum(block(x, style, rows) for block in blocks) / kernels)
         x = self.conv_post(leaky(x, SLOPES[1]))
         magnitude, phase = mx.split(x, 2, axis=-1)
-        return self._stft.inverse(mx.exp(magnitude), mx.sin(phase), rows)
+        return self._stft.inverse(elementwise("exp", magnitude), elementwise("sin", phase), rows)
 
     def _source(self, pitch: mx.array, noise: mx.array, rows: Ragged) -> mx.array:
         """The spectrum of the source, (B, frames, 2 * bins)."""

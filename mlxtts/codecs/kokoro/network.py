@@ -12,7 +12,7 @@ from mlxtts.codecs.kokoro.config import Config
 from mlxtts.codecs.kokoro.decoder import Decoder
 from mlxtts.codecs.kokoro.prosody import Predictor, TextEncoder
 from mlxtts.codecs.kokoro.source import HARMONICS
-from mlxtts.nn import Linear, Module, mx
+from mlxtts.nn import Linear, Module, mx, on_cpu
 from mlxtts.nn.ragged import Ragged
 
 Durations = list[list[int]]
@@ -59,6 +59,8 @@ class Network(Module):
     ) -> mx.array:
         """Samples of all rows, (B, N), each `frame_samples` for every frame, and arbitrary ones
         thereafter. `noise`: normal numbers, (B, N, HARMONICS)."""
+        if on_cpu() and len(ids) > 1:
+            return self._in_turn(ids, styles, durations, known, noise)
         rows, table = _table(ids)
         out = Ragged([sum(row) for row in durations])
         voice, style = mx.split(styles, 2, axis=1)
@@ -67,6 +69,24 @@ class Network(Module):
         pitch, energy = self.predictor.curves(expanded, style, out)
         text = mx.take_along_axis(self.text_encoder(table, rows), places, axis=1)
         return self.decoder(text, pitch, energy, voice, noise, out)
+
+    def _in_turn(
+        self,
+        ids: Sequence[Sequence[int]],
+        styles: mx.array,
+        durations: Durations,
+        known: mx.array,
+        noise: mx.array,
+    ) -> mx.array:
+        """`samples`, one row after another: what is worked on at a time is one's own, and nothing
+        is spent on steps that no row owns."""
+        samples = mx.zeros(noise.shape[:2])
+        for n, lasting in enumerate(durations):
+            row, length = slice(n, n + 1), sum(lasting) * self.frame_samples
+            own = known[row, : len(lasting)], noise[row, :length]
+            samples[n, :length] = self.samples(ids[row], styles[row], [lasting], *own)[0]
+            mx.eval(samples)
+        return samples
 
     @property
     def frame_samples(self) -> int:

@@ -8,6 +8,7 @@ import math
 from mlxtts.codecs.kokoro.config import SAMPLE_RATE
 from mlxtts.nn import Linear, Module, mx
 from mlxtts.nn.ragged import Ragged
+from mlxtts.nn.stretches import elementwise
 
 HARMONICS = 9
 AMPLITUDE = 0.1
@@ -49,7 +50,7 @@ class Source(Module):
 
     def __call__(self, pitch: mx.array, hop: int, noise: mx.array, rows: Ragged) -> mx.array:
         """(B, T) Hz and (B, T * hop, HARMONICS) normal numbers to (B, T * hop)."""
-        waves = AMPLITUDE * mx.sin(2 * math.pi * cycles(pitch, hop, rows))
+        waves = AMPLITUDE * elementwise("sin", 2 * math.pi * cycles(pitch, hop, rows))
         voiced = mx.repeat(pitch > UNVOICED, hop, axis=1)[..., None]
         loudness = mx.where(voiced, VOICED_NOISE, AMPLITUDE / 3)
         return mx.tanh(self.l_linear(mx.where(voiced, waves, 0.0) + loudness * noise))[..., 0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlxtts.codecs.kokoro import Codec, load
+from mlxtts.codecs.kokoro import Codec, load, network
 from mlxtts.errors import UsageError, VoiceError
 from mlxtts.nn import mx
 from mlxtts.nn.random import key
@@ -49,7 +49,12 @@ def test_later_segments_follow(codec: Codec) -> None:
     np.testing.assert_allclose(np.concatenate(parts), both, atol=1e-6)
 
 
-def test_a_batch_gives_what_single_runs_give(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_turn", [True, False])
+def test_a_batch_gives_what_single_runs_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_turn: bool
+) -> None:
+    """One row after another, as on a CPU, or all at once."""
+    monkeypatch.setattr(network, "on_cpu", lambda: in_turn)
     folder = kokoro.folder(tmp_path / "k")
     kokoro.save(folder, kokoro.calm(kokoro.tensors(kokoro.SMALL)))
     codec = load(folder)
