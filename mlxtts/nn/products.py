@@ -30,7 +30,7 @@ def add_convolution(
     product: Product | None = None,
 ) -> None:
     """Add (T + (K - 1) * dilation, C) by (K, C, D) to `total`, (T, D)."""
-    product = product or _product()
+    product = product or adder()
     size = max(1, NUMBERS // total.shape[1])
     for start in range(0, len(total), size):
         part = total[start : start + size]
@@ -44,7 +44,7 @@ def by_numpy(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
 
 
 @cache
-def _product() -> Product:
+def adder() -> Product:
     """Adds the product of two matrices to a third."""
     sgemm = getattr(ctypes.CDLL(BLAS), "cblas_sgemm", None) if BLAS else None
     if sgemm is None:

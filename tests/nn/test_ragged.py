@@ -65,10 +65,11 @@ def one_way(x: np.ndarray, wx: np.ndarray, wh: np.ndarray, bias: np.ndarray) -> 
     return np.array(found)
 
 
-@pytest.mark.parametrize("cuda_there", [False, True])
+@pytest.mark.parametrize("device", ["cpu", "cuda", "metal"])
 @pytest.mark.parametrize("lengths", [[7], [5, 5], [1, 6, 4]])
-def test_lstm(lengths: list[int], cuda_there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlxtts.nn.lstm.on_cuda", lambda: cuda_there)
+def test_lstm(lengths: list[int], device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlxtts.nn.lstm.on_cuda", lambda: device == "cuda")
+    monkeypatch.setattr("mlxtts.nn.lstm.on_cpu", lambda: device == "cpu")
     monkeypatch.setattr("mlxtts.nn.cuda.recur", doubles.recur)
     lstm = LSTM(3, 4)
     for name in ("weight_input", "weight_hidden", "bias"):
