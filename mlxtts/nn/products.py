@@ -56,8 +56,14 @@ def adder() -> Product:
     sgemm.restype = None
 
     def product(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
+        a, b = (x if x.strides[1] == x.itemsize else np.ascontiguousarray(x) for x in (a, b))
         shape = (*total.shape, len(b))
-        places = [(x.ctypes.data, x.strides[0] // x.itemsize) for x in (a, b, total)]
+        places = [(x.ctypes.data, _lead(x)) for x in (a, b, total)]
         sgemm(ROWS, AS_IT_IS, AS_IT_IS, *shape, 1, *places[0], *places[1], 1, *places[2])
 
     return product
+
+
+def _lead(x: np.ndarray) -> int:
+    """How far apart rows are, in numbers; a single one may have any stride."""
+    return x.strides[0] // x.itemsize if len(x) > 1 else x.shape[1]

@@ -30,3 +30,13 @@ def test_a_convolution_is_added_to_what_is_there(
 @pytest.mark.skipif(BLAS is None, reason="no OpenBLAS (libopenblas0-pthread)")
 def test_the_blas_of_mlx_adds_where_there_is_one() -> None:
     assert products.adder() is not products.by_numpy
+
+
+@pytest.mark.parametrize("product", [products.adder(), products.by_numpy])
+def test_arrays_that_lie_otherwise(product: products.Product) -> None:
+    """numpy gives a single row any stride; a transposed matrix has its columns side by side."""
+    row, matrix = RNG.standard_normal((2, 4), np.float32), RNG.standard_normal((5, 4), np.float32)
+    alone = np.lib.stride_tricks.as_strided(row, (1, 4), (4, 4))
+    total = np.zeros((1, 5), np.float32)
+    product(alone, matrix.T, total)
+    np.testing.assert_allclose(total, row[:1] @ matrix.T, atol=1e-5)

@@ -118,7 +118,7 @@ def _lstms(weights: Weights) -> Weights:
             return mx.stack(pair)
 
         made[f"{stem}.weight_input"] = both("weight_ih").transpose(0, 2, 1)
-        made[f"{stem}.weight_hidden"] = both("weight_hh").transpose(0, 2, 1)
+        made[f"{stem}.weight_hidden"] = mx.contiguous(both("weight_hh").transpose(0, 2, 1))
         made[f"{stem}.bias"] = (both("bias_ih") + both("bias_hh"))[:, None]
     return made
 
