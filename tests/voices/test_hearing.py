@@ -1,9 +1,9 @@
 """The starter voice through the commands, with pocketsphinx as the listener.
 
 The sentences are the first sixteen of the thousand that no training saw; training/RECIPE.md has the
-rates of two hundred. MARGIN is two and a half times what a character error rate of sixteen
-sentences strays by (0.03 to 0.04, from resampling), so that only a voice that has become worse, or
-is spoken wrongly, exceeds it.
+rates of two hundred. The expected rates are means over eight seeds, among which they stray by 0.01
+(characters) and 0.02 (words); MARGIN is some four times that, so that only a voice that has become
+worse, or is spoken wrongly, exceeds it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tests.conftest import ROOT, Run
 
 HELD_OUT = ROOT / "mlxtts" / "voices" / "starter" / "training" / "heldout.txt"
 LINES = HELD_OUT.read_text().splitlines()[:16]
-CHARACTER_ERRORS = {"slt": 0.140, "rms": 0.127}
-WORD_ERRORS = 0.280
-MARGIN = 0.1
+CHARACTER_ERRORS = {"slt": 0.169, "rms": 0.108}
+WORD_ERRORS = 0.309
+MARGIN, WORD_MARGIN = 0.05, 0.08
 RATE = 16_000
 SAY = (  # several lines at a time, which are the same as one by one but come sooner
     "mlxtts-tokens --model {model} --width 8 --seed 1 | mlxtts-decode |"
@@ -114,4 +114,4 @@ def test_the_starter_voice_is_understood(
     )
     for voice, rate in CHARACTER_ERRORS.items():
         assert rates[voice] < rate + MARGIN
-    assert rates["words"] < WORD_ERRORS + MARGIN
+    assert rates["words"] < WORD_ERRORS + WORD_MARGIN
