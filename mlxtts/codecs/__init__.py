@@ -15,8 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from mlxtts.errors import ModelError
 from mlxtts.nn import mx
+
+Samples = npt.NDArray[np.float32]
+"""(n,), on the host: all streams' samples leave the device at once."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,10 @@ class Stream(Protocol):
     """One utterance being decoded. Its output, put together, does not depend on how its frames were
     divided among calls."""
 
-    def push(self, frames: Sequence[Any]) -> mx.array:
-        """Decode further frames; returns the samples, (n,) float32, that are settled by them."""
+    def push(self, frames: Sequence[Any]) -> Samples:
+        """Decode further frames; returns the samples that are settled by them."""
 
-    def flush(self) -> mx.array:
+    def flush(self) -> Samples:
         """Say that there are no more frames; returns the remaining samples."""
 
     def span(self, frame: int) -> Span:
@@ -65,11 +71,11 @@ class Codec(Protocol):
         tokens says to the codec, see wire.tokens.Begin; raises UsageError for what it cannot take,
         VoiceError for a voice that it does not have."""
 
-    def push(self, streams: Sequence[Any], frames: Sequence[Sequence[Any]]) -> list[mx.array]:
+    def push(self, streams: Sequence[Any], frames: Sequence[Sequence[Any]]) -> list[Samples]:
         """`push` of several streams in one go, each with as many frames as the others. A stream
         shares memory with those that it was last pushed with."""
 
-    def flush(self, streams: Sequence[Any]) -> list[mx.array]:
+    def flush(self, streams: Sequence[Any]) -> list[Samples]:
         """`flush` of several streams in one go."""
 
 

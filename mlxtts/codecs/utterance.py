@@ -12,9 +12,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from mlxtts.audio.chunks import WIDTH, Rechunk, Trim
-from mlxtts.codecs import Codec, Stream
+from mlxtts.codecs import Codec, Samples, Stream
 from mlxtts.errors import TokensError, UsageError, VoiceError
-from mlxtts.nn import mx, on_cpu
+from mlxtts.nn import on_cpu
 from mlxtts.nn.random import key
 from mlxtts.wire.tokens import Begin, Codes
 
@@ -22,7 +22,7 @@ SILENCE = 10 ** (-50 / 20)
 LEAD = 0.01  # seconds kept before the onset
 
 Frames = list[tuple[int, ...] | str]
-Work = Generator[tuple[Stream, Frames | None], mx.array, list[bytes]]
+Work = Generator[tuple[Stream, Frames | None], Samples, list[bytes]]
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,8 @@ class Utterance:
         self._stream = self._new_stream()
         return pieces
 
-    def _speech(self, samples: mx.array) -> list[bytes]:
-        data = bytes(memoryview(samples)) if samples.size else b""  # type: ignore[arg-type]
+    def _speech(self, samples: Samples) -> list[bytes]:
+        data = samples.tobytes()
         self._taken += len(data) // WIDTH
         return self._cut(self._trim.push(data) if self._trim else data)
 
@@ -219,7 +219,7 @@ def together(codec: Codec, works: Sequence[Work]) -> list[list[bytes]]:
     done: list[list[bytes]] = [[] for _ in works]
     asked: dict[int, tuple[Stream, Frames | None]] = {}
 
-    def go_on(n: int, samples: mx.array | None) -> None:
+    def go_on(n: int, samples: Samples | None) -> None:
         try:
             asked[n] = works[n].send(samples)  # type: ignore[arg-type]
         except StopIteration as end:

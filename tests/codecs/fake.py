@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mlxtts.codecs import Span
+import numpy as np
+
+from mlxtts.codecs import Samples, Span
 from mlxtts.nn import mx
 
 
@@ -33,12 +35,12 @@ class Codec:
 
     def push(
         self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
-    ) -> list[mx.array]:
+    ) -> list[Samples]:
         self.calls.append(("push", len(streams)))
         assert len({len(f) for f in frames}) == 1
         return [stream.push(f) for stream, f in zip(streams, frames, strict=True)]
 
-    def flush(self, streams: Sequence[Stream]) -> list[mx.array]:
+    def flush(self, streams: Sequence[Stream]) -> list[Samples]:
         self.calls.append(("flush", len(streams)))
         return [stream.flush() for stream in streams]
 
@@ -48,15 +50,15 @@ class Stream:
         self._codec = codec
         self._held: list[float] = []
 
-    def push(self, frames: Sequence[Sequence[int]]) -> mx.array:
+    def push(self, frames: Sequence[Sequence[int]]) -> Samples:
         self._codec.chunks.append(len(frames))
         samples = self._held + [frame[0] / 100 for frame in frames for _ in range(10)]
         self._held = samples[-10:]
-        return mx.array(samples[:-10], dtype=mx.float32)
+        return np.array(samples[:-10], np.float32)
 
     def span(self, frame: int) -> Span:
         return Span(10 * frame, 10 * frame + 10)
 
-    def flush(self) -> mx.array:
+    def flush(self) -> Samples:
         held, self._held = self._held, []
-        return mx.array(held, dtype=mx.float32)
+        return np.array(held, np.float32)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mlxtts.codecs import Span
+from mlxtts.codecs import Samples, Span
 from mlxtts.codecs.kokoro.checkpoint import read
 from mlxtts.codecs.kokoro.config import SAMPLE_RATE, Config
 from mlxtts.codecs.kokoro.network import Network
@@ -69,16 +69,16 @@ class Codec:
         self.voices.check(shares)
         return Stream(self, key, shares, float(speed))
 
-    def push(self, streams: Sequence[Stream], frames: Sequence[Sequence[str]]) -> list[mx.array]:
+    def push(self, streams: Sequence[Stream], frames: Sequence[Sequence[str]]) -> list[Samples]:
         pieces: list[list[mx.array]] = [[] for _ in streams]
         for turn in zip(*frames, strict=True):
             for row, samples in enumerate(self._speak(streams, turn)):
                 pieces[row].append(samples)
         mx.eval(pieces)
-        return [mx.concatenate(row) for row in pieces]
+        return [np.concatenate([np.asarray(samples) for samples in row]) for row in pieces]
 
-    def flush(self, streams: Sequence[Stream]) -> list[mx.array]:
-        return [mx.zeros((0,)) for _ in streams]
+    def flush(self, streams: Sequence[Stream]) -> list[Samples]:
+        return [np.zeros(0, np.float32) for _ in streams]
 
     def lasting(self, voice: str, phonemes: str) -> mx.array:
         """The logits of each phoneme, and both ends, lasting for another frame, (T, max_dur)."""
@@ -114,10 +114,10 @@ class Stream:
         self.key, self.shares, self.speed = key, shares, speed
         self.spans: list[Span] = []
 
-    def push(self, frames: Sequence[str]) -> mx.array:
+    def push(self, frames: Sequence[str]) -> Samples:
         return self._codec.push([self], [frames])[0]
 
-    def flush(self) -> mx.array:
+    def flush(self) -> Samples:
         return self._codec.flush([self])[0]
 
     def span(self, frame: int) -> Span:

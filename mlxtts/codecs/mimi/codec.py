@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlxtts.codecs import Span, refused
+import numpy as np
+
+from mlxtts.codecs import Samples, Span, refused
 from mlxtts.codecs.mimi import seanet
 from mlxtts.codecs.mimi.checkpoint import read
 from mlxtts.codecs.mimi.config import Config
@@ -69,17 +71,16 @@ class Codec(Module):
 
     def push(
         self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
-    ) -> list[mx.array]:
+    ) -> list[Samples]:
         before = gather([stream.place for stream in streams])
         samples, after = self.samples(self.quantizer(frames), before)
         for row, stream in enumerate(streams):
             stream.place = after, row
-        pieces = [*samples]
-        mx.eval(pieces, after.tails)
-        return pieces
+        mx.eval(samples, after.tails)
+        return [*np.asarray(samples)]
 
-    def flush(self, streams: Sequence[Stream]) -> list[mx.array]:
-        return [mx.zeros((0,)) for _ in streams]
+    def flush(self, streams: Sequence[Stream]) -> list[Samples]:
+        return [np.zeros(0, np.float32) for _ in streams]
 
     def samples(self, x: mx.array, state: State) -> tuple[mx.array, State]:
         """Of further frames as the quantiser has them, (B, F, hidden_size), their samples, (B,
@@ -102,10 +103,10 @@ class Stream:
         self._codec = codec
         self.place: Row = State((0,)), 0
 
-    def push(self, frames: Sequence[Sequence[int]]) -> mx.array:
+    def push(self, frames: Sequence[Sequence[int]]) -> Samples:
         return self._codec.push([self], [frames])[0]
 
-    def flush(self) -> mx.array:
+    def flush(self) -> Samples:
         return self._codec.flush([self])[0]
 
     def span(self, frame: int) -> Span:

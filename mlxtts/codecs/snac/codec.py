@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlxtts.codecs import Span, refused
+import numpy as np
+
+from mlxtts.codecs import Samples, Span, refused
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
 from mlxtts.codecs.snac.decoder import Decoder, Row, State, gather
@@ -81,20 +83,17 @@ class Codec(Module):
 
     def push(
         self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
-    ) -> list[mx.array]:
+    ) -> list[Samples]:
         waits = [stream.wait for stream in streams]
         pieces = self._decode(streams, frames)
         early = {n: wait for n, wait in enumerate(waits) if wait is not None}
         ends = [streams[n].end - wait * self.frame_samples for n, wait in early.items()]
         for n, rest in zip(early, self._rest([streams[n] for n in early], ends), strict=True):
-            pieces[n] = mx.concatenate([pieces[n], rest])
-        mx.eval(pieces, streams[0].place[0].carries)
+            pieces[n] = np.concatenate([pieces[n], rest])
         return pieces
 
-    def flush(self, streams: Sequence[Stream]) -> list[mx.array]:
-        pieces = self._rest(streams, [stream.end for stream in streams])
-        mx.eval(pieces)
-        return pieces
+    def flush(self, streams: Sequence[Stream]) -> list[Samples]:
+        return self._rest(streams, [stream.end for stream in streams])
 
     def latents(self, frames: mx.array) -> mx.array:
         """(B, F, frame_codes) codes to (B, F * frame_latents, latents)."""
@@ -107,12 +106,14 @@ class Codec(Module):
 
     def _decode(
         self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
-    ) -> list[mx.array]:
+    ) -> list[Samples]:
         """The samples that are settled by further frames."""
         before = _gather(streams)
         more = len(before.positions) - len(streams)
         latents = self.latents(mx.array([*frames, *[frames[-1]] * more]))
-        samples, start, after = self.decoder(latents, before)
+        decoded, start, after = self.decoder(latents, before)
+        mx.eval(decoded, after.carries)
+        samples = np.asarray(decoded)
         found = []
         for row, stream in enumerate(streams):
             stream.place = after, row
@@ -120,15 +121,16 @@ class Codec(Module):
             found.append(stream.take(samples[row], at))
         return found
 
-    def _rest(self, streams: Sequence[Stream], ends: Sequence[int]) -> list[mx.array]:
+    def _rest(self, streams: Sequence[Stream], ends: Sequence[int]) -> list[Samples]:
         """The samples not sent yet before `ends`, as if the frames so far were all."""
         if all(end <= stream.sent for stream, end in zip(streams, ends, strict=True)):
-            return [mx.zeros((0,))] * len(streams)
+            return [np.zeros(0, np.float32)] * len(streams)
         config = self.config
         state = _gather(streams)
         size = len(state.positions), -(-self.lag // config.hop_length), config.latents
         silence = mx.zeros(size)
-        samples, start, _ = self.decoder(silence, state, ended=True)
+        decoded, start, _ = self.decoder(silence, state, ended=True)
+        samples = np.asarray(decoded)
         return [
             stream.take(samples[row], stream.end + start, end)
             for row, (stream, end) in enumerate(zip(streams, ends, strict=True))
@@ -163,10 +165,10 @@ class Stream:
         self.place: Row = State((0,), key), 0
         self.sent = 0
 
-    def push(self, frames: Sequence[Sequence[int]]) -> mx.array:
+    def push(self, frames: Sequence[Sequence[int]]) -> Samples:
         return self._codec.push([self], [frames])[0]
 
-    def flush(self) -> mx.array:
+    def flush(self) -> Samples:
         return self._codec.flush([self])[0]
 
     def span(self, frame: int) -> Span:
@@ -185,11 +187,11 @@ class Stream:
         early = self._first is not None and not self.end
         return self._first if early else self._lookahead
 
-    def take(self, samples: mx.array, start: int, stop: int | None = None) -> mx.array:
+    def take(self, samples: Samples, start: int, stop: int | None = None) -> Samples:
         """Those of samples start ... stop - 1 that have not been sent."""
         stop = start + len(samples) if stop is None else stop
         first = max(self.sent, start, 0)
         if first >= stop:
-            return mx.zeros((0,))
+            return samples[:0]
         self.sent = stop
         return samples[first - start : stop - start]
