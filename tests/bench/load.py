@@ -74,7 +74,8 @@ def warm(rows: int, blas: str, model: str) -> Iterator[Server]:
         try:
             yield server
         except BaseException:
-            print(*server.said[-20:], sep="\n", file=sys.stderr)
+            said = [line for line in server.said if not line.endswith("cancelled")]
+            print(*said[-20:], sep="\n", file=sys.stderr)
             raise
 
 
