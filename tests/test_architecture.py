@@ -22,10 +22,11 @@ BELOW = {
     "options": {"errors"},
     "cli": {"errors", "options", "output", "wire", "ahead"},
     "blas": {"errors"},
+    "caches": set(),
     "hub": {"errors"},
     "text": {"errors", "wire"},
     "audio": {"errors", "wire"},
-    "nn": {"errors", "blas"},
+    "nn": {"errors", "blas", "caches"},
     "codecs": {"errors", "wire", "text", "audio", "nn"},
     "models": {"errors", "text", "nn", "codecs"},
     "engine": {"errors", "wire", "text", "audio", "hub", "nn", "codecs", "models"},
@@ -41,8 +42,20 @@ BELOW = {
 }
 """For each part of the package what it may import, beside itself."""
 CORE = ("nn", "codecs", "models", "engine", "wire", "text")
-STANDARD_ONLY = ("ahead", "cli", "options", "output", "wire", "errors", "blas")
-NO_MLX = ("ahead", "cli", "options", "output", "wire", "errors", "text", "audio", "hub", "blas")
+STANDARD_ONLY = ("ahead", "cli", "options", "output", "wire", "errors", "blas", "caches")
+NO_MLX = (
+    "ahead",
+    "cli",
+    "options",
+    "output",
+    "wire",
+    "errors",
+    "text",
+    "audio",
+    "hub",
+    "blas",
+    "caches",
+)
 
 
 def part(path: Path) -> str:

@@ -4,12 +4,13 @@ Streaming state lives outside the modules: a function takes a state and returns 
 of an operation follows the device (`on_cpu`): what is one kernel on a GPU may be slow on a CPU,
 where products of large matrices and few elementwise passes are fast.
 
-MLX is imported here and taken from here by all others, so that the BLAS is loaded before it.
+MLX is imported here and taken from here by all others, so that what it finds is settled before it.
 """
 
-from mlxtts import blas
+from mlxtts import blas, caches
 
 BLAS = blas.preload()
+caches.make_room()
 
 import mlx.core as mx  # noqa: E402, TID251
 from mlx.nn import (  # noqa: E402, TID251

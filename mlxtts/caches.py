@@ -1,0 +1,24 @@
+"""Room in the caches of MLX's CUDA backend.
+
+MLX keeps CUDA graphs and the plans of cuDNN by their shapes, and raises an exception once it has
+made twice as many as it keeps, over the whole life of the program, to say that it is slow. Texts
+have as many shapes as they have lengths, and a server lives long: to be slow now and then is right
+for it, and to end is not. On other devices none of this has a meaning.
+"""
+
+from __future__ import annotations
+
+import os
+
+SETTINGS = {
+    "MLX_ENABLE_CACHE_THRASHING_CHECK": "0",
+    "MLX_CUDA_CONV_CACHE_SIZE": "2048",
+    "MLX_CUDA_SDPA_CACHE_SIZE": "512",
+}
+"""MLX's names for them (mlx/backend/cuda/lru_cache.h and its users, 0.32)."""
+
+
+def make_room() -> None:
+    """Set what the user has not set, before MLX reads it."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
