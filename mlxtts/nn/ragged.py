@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlxtts.nn import mx
+from mlxtts.nn import mx, on_cpu
 
 EPSILON = 1e-5
+
+
+def rounded(number: int, least: int = 1) -> int:
+    """On a GPU, where MLX makes plans for each shape, the next number of few: four between a power
+    of two and the next, multiples of `least`, which is a power of two. Elsewhere the number."""
+    if on_cpu():
+        return number
+    step = max(least, 1 << number.bit_length() >> 3)
+    return -(-number // step) * step
 
 
 class Ragged:

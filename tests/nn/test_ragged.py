@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mlxtts.nn import mx
 from mlxtts.nn.lstm import LSTM
-from mlxtts.nn.ragged import Ragged
+from mlxtts.nn.ragged import Ragged, rounded
 from mlxtts.nn.stft import STFT
 from tests.nn import doubles
 
@@ -108,3 +108,13 @@ def test_there_and_back(lengths: list[int]) -> None:
     back = np.array(stft.inverse(*stft.transform(x[..., 0], ragged), frames))
     for row, length in enumerate(lengths):
         np.testing.assert_allclose(back[row, :length], np.array(x)[row, :length, 0], atol=1e-5)
+
+
+def test_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [rounded(n, 8) for n in (1, 7, 300)] == [1, 7, 300]
+    monkeypatch.setattr("mlxtts.nn.ragged.on_cpu", lambda: False)
+    assert [rounded(n) for n in range(1, 13)] == [1, 2, 3, 4, 5, 6, 7, 8, 10, 10, 12, 12]
+    assert [rounded(n, 8) for n in (1, 8, 9, 33, 64, 65, 129)] == [8, 8, 16, 40, 64, 80, 160]
+    for n in range(1, 3000):
+        assert n <= rounded(n) <= 1.25 * n
+    assert len({rounded(n, 16) for n in range(1, 1024)}) == 20

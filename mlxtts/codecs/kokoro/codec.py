@@ -18,6 +18,7 @@ from mlxtts.codecs.kokoro.network import Network
 from mlxtts.codecs.kokoro.voices import Voices, parse
 from mlxtts.errors import UsageError
 from mlxtts.nn import mx
+from mlxtts.nn.ragged import rounded
 from mlxtts.nn.random import fold
 
 SPEEDS = (0.5, 2.0)
@@ -91,12 +92,12 @@ class Codec:
     def _speak(self, streams: Sequence[Stream], phonemes: Sequence[str]) -> list[mx.array]:
         """One segment of each stream."""
         network = self.network
-        ids = [self._ids(text) for text in phonemes]
-        styles = mx.stack(
-            [self.voices.style(s.shares, len(t)) for s, t in zip(streams, phonemes, strict=True)]
-        )
-        durations, known = network.durations(ids, styles, [stream.speed for stream in streams])
-        keys = [fold(stream.key, len(stream.spans)) for stream in streams]
+        pairs = [*zip(streams, phonemes, strict=True)]
+        pairs += pairs[:1] * (rounded(len(pairs)) - len(pairs))  # which nobody hears
+        ids = [self._ids(text) for _, text in pairs]
+        styles = mx.stack([self.voices.style(stream.shares, len(text)) for stream, text in pairs])
+        durations, known = network.durations(ids, styles, [stream.speed for stream, _ in pairs])
+        keys = [fold(stream.key, len(stream.spans)) for stream, _ in pairs]
         noise = network.noise(keys, durations)
         samples = network.samples(ids, styles, durations, known, noise)
         spoken = []

@@ -13,9 +13,11 @@ from mlxtts.codecs.kokoro.decoder import Decoder
 from mlxtts.codecs.kokoro.prosody import Predictor, TextEncoder
 from mlxtts.codecs.kokoro.source import HARMONICS
 from mlxtts.nn import Linear, Module, mx, on_cpu
-from mlxtts.nn.ragged import Ragged
+from mlxtts.nn.ragged import Ragged, rounded
 
 Durations = list[list[int]]
+
+PHONEMES, FRAMES = 8, 16  # shapes on a GPU are multiples of these
 
 
 class Network(Module):
@@ -44,7 +46,7 @@ class Network(Module):
         return self.predictor.lasting(known, rows)
 
     def _known(self, ids: Sequence[Sequence[int]], styles: mx.array) -> tuple[Ragged, mx.array]:
-        rows, table = _table(ids)
+        rows, table = self._table(ids)
         style = styles[:, self.config.style_dim :]
         meaning = self.bert_encoder(self.bert(table, rows))
         return rows, self.predictor.text_encoder(meaning, style, rows)
@@ -61,8 +63,8 @@ class Network(Module):
         thereafter. `noise`: normal numbers, (B, N, HARMONICS)."""
         if on_cpu() and len(ids) > 1:
             return self._in_turn(ids, styles, durations, known, noise)
-        rows, table = _table(ids)
-        out = Ragged([sum(row) for row in durations])
+        rows, table = self._table(ids)
+        out = _frames(durations)
         voice, style = mx.split(styles, 2, axis=1)
         places = mx.array([_places(row, out.time) for row in durations])[..., None]
         expanded = mx.take_along_axis(known, places, axis=1)
@@ -95,17 +97,22 @@ class Network(Module):
     def noise(self, keys: Sequence[mx.array], durations: Durations) -> mx.array:
         """Normal numbers for rows that are so long, each row's the same in any company. `keys`: one
         of each, (1, 2)."""
-        lengths = [sum(row) * self.frame_samples for row in durations]
+        samples = _frames(durations).scaled(self.frame_samples)
         rows = [
             mx.random.normal((length, HARMONICS), key=key[0])
-            for key, length in zip(keys, lengths, strict=True)
+            for key, length in zip(keys, samples.lengths, strict=True)
         ]
-        return mx.stack([mx.pad(row, [(0, max(lengths) - len(row)), (0, 0)]) for row in rows])
+        return mx.stack([mx.pad(row, [(0, samples.time - len(row)), (0, 0)]) for row in rows])
+
+    def _table(self, ids: Sequence[Sequence[int]]) -> tuple[Ragged, mx.array]:
+        lengths = [len(row) for row in ids]
+        time = min(rounded(max(lengths), PHONEMES), self.config.plbert.max_position_embeddings)
+        return Ragged(lengths, time), mx.array([[*row, *[0] * (time - len(row))] for row in ids])
 
 
-def _table(ids: Sequence[Sequence[int]]) -> tuple[Ragged, mx.array]:
-    rows = Ragged([len(row) for row in ids])
-    return rows, mx.array([[*row, *[0] * (rows.time - len(row))] for row in ids])
+def _frames(durations: Durations) -> Ragged:
+    lengths = [sum(row) for row in durations]
+    return Ragged(lengths, rounded(max(lengths), FRAMES))
 
 
 def _places(durations: Sequence[int], frames: int) -> list[int]:

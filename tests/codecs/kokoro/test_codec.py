@@ -7,7 +7,7 @@ import pytest
 
 from mlxtts.codecs.kokoro import Codec, load, network
 from mlxtts.errors import UsageError, VoiceError
-from mlxtts.nn import mx
+from mlxtts.nn import mx, ragged
 from mlxtts.nn.random import key
 from tests import kokoro
 
@@ -72,6 +72,38 @@ def test_a_batch_gives_what_single_runs_give(
         found = np.array(together[n])
         assert found.shape == alone.shape
         assert np.abs(found - alone).max() < 1e-3 * np.abs(alone).max()
+
+
+def test_shapes_of_a_gpu_are_few_and_not_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With times and rows rounded up, which change no length and no sound."""
+    folder = kokoro.folder(tmp_path / "k")
+    kokoro.save(folder, kokoro.calm(kokoro.tensors(kokoro.SMALL)))
+    codec = load(folder)
+    texts = [HELLO + "." * n for n in range(9)]
+    wanted = [speak(codec, text, n) for n, text in enumerate(texts)]
+    shapes = set()
+    spoken = codec.network.samples
+
+    def samples(ids: object, styles: mx.array, *more: mx.array) -> mx.array:
+        found = spoken(ids, styles, *more)  # type: ignore[arg-type]
+        shapes.add((*styles.shape[:1], more[1].shape[1], found.shape[1]))
+        return found
+
+    monkeypatch.setattr(network, "on_cpu", lambda: False)
+    monkeypatch.setattr(ragged, "on_cpu", lambda: False)
+    monkeypatch.setattr(codec.network, "samples", samples, raising=False)
+    alone = [speak(codec, text, n) for n, text in enumerate(texts)]
+    streams = [codec.stream(key(n), extra=VOICE) for n in range(len(texts))]
+    together = codec.push(streams, [[text] for text in texts])
+    for n, expected in enumerate(wanted):
+        for found in (alone[n], together[n]):
+            assert found.shape == expected.shape
+            assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
+    rows, phonemes, lengths = (sorted(set(each)) for each in zip(*shapes, strict=True))
+    assert (rows, phonemes) == ([1, 10], [16, 24])
+    assert all(length % (600 * 16) == 0 for length in lengths)
 
 
 def test_one_seed_one_sound(codec: Codec) -> None:
