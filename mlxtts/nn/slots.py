@@ -57,8 +57,7 @@ class Slots:
 
     def _copy(self, source: list[mx.array], row: int, to: int, length: int) -> None:
         """Copy a row of each layer, before anything else that is evaluated."""
-        pairs = zip(source, self.layers, strict=True)
-        mx.async_eval([cuda.copy_row(theirs, row, held, to, length) for theirs, held in pairs])
+        mx.async_eval(cuda.copy_row(source, row, self.layers, to, length))
 
     def _make_room(self, rows: int, columns: int) -> None:
         there, heads, wide, dim = self.layers[0].shape

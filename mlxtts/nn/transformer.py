@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any, Protocol
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu
+from mlxtts.nn import Embedding, Linear, Module, mx, on_cpu, on_cuda
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.quantization import Tensor, order, stack
 from mlxtts.nn.recipes import Matrix
@@ -96,18 +96,31 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array |
     returns (B, T, H * D). `mask`, (B, 1, T, S), if given says which each may look at instead."""
     batch, heads, time, dim = queries.shape
     scale = dim**-0.5
-    if time > 1 or not on_cpu():
+    # One position on a CPU is quicker as products. On CUDA several are: MLX has cuDNN plan its own
+    # operation anew for each number of rows and positions, which takes longer than to compute it.
+    if not (time == 1 if on_cpu() else time > 1 and on_cuda()):
         seen = "causal" if mask is None and time > 1 else mask
         y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=seen)
         return y.swapaxes(1, 2).reshape(batch, time, -1)
-    # One position on a CPU: the heads of a group are the rows of one product.
+    if time > 1 and mask is None:
+        mask = mx.tri(time, keys.shape[2], keys.shape[2] - time, dtype=mx.bool_)
+    y = _products(queries * scale, keys, values, mask)
+    return y.reshape(batch, heads, time, dim).swapaxes(1, 2).reshape(batch, time, -1)
+
+
+def _products(
+    queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array | None
+) -> mx.array:
+    """(B, K, H / K * T, D): the heads of a group, and their positions, are the rows of a product;
+    scores are in float32."""
+    batch, heads, time, dim = queries.shape
     groups = keys.shape[1]
-    grouped = (queries * scale).reshape(batch, groups, heads // groups, dim)
-    scores = grouped @ keys.swapaxes(2, 3)
+    grouped = queries.reshape(batch, groups, -1, dim).astype(mx.float32)
+    scores = grouped @ keys.swapaxes(2, 3).astype(mx.float32)
     if mask is not None:
-        scores = mx.where(mask, scores, -mx.inf)
-    weights = mx.softmax(scores, axis=-1)
-    return (weights @ values).reshape(batch, 1, -1)
+        seen = mx.tile(mask, (heads // groups, 1)) if time > 1 else mask
+        scores = mx.where(seen, scores, -mx.inf)
+    return mx.softmax(scores, axis=-1).astype(values.dtype) @ values
 
 
 class MLP(Module):

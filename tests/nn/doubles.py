@@ -3,6 +3,7 @@ memory."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,9 +94,12 @@ def attend(queries: mx.array, held: mx.array, positions: mx.array) -> mx.array:
     return mx.array(attended(_memory(queries), _memory(held), _memory(positions)))
 
 
-def copy_row(source: mx.array, row: int, held: mx.array, to: int, count: int) -> mx.array:
-    _memory(held)[to, :, :count] = _memory(source)[row, :, :count]
-    return mx.array(1)
+def copy_row(
+    sources: Sequence[mx.array], row: int, held: Sequence[mx.array], to: int, count: int
+) -> list[mx.array]:
+    for theirs, ours in zip(sources, held, strict=True):
+        _memory(ours)[to, :, :count] = _memory(theirs)[row, :, :count]
+    return [mx.array(1)]
 
 
 def choose(

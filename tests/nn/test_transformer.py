@@ -42,14 +42,33 @@ def test_cached_steps_equal_the_whole_pass() -> None:
     np.testing.assert_allclose(steps, whole, atol=2e-5)
 
 
-@pytest.mark.parametrize("lengths", [(300,), (20, *[1] * 60)])
+@pytest.mark.parametrize("cuda", [False, True])
+@pytest.mark.parametrize("lengths", [(300,), (20, *[1] * 60), (20, 33, 1, 12)])
 def test_the_gpu_forms_compute_the_same(
-    monkeypatch: pytest.MonkeyPatch, lengths: tuple[int, ...]
+    monkeypatch: pytest.MonkeyPatch, lengths: tuple[int, ...], cuda: bool
 ) -> None:
     expected = run(small(), TOKENS, *lengths)
     monkeypatch.setattr(transformer, "on_cpu", lambda: False)
+    monkeypatch.setattr(transformer, "on_cuda", lambda: cuda)
     monkeypatch.setattr(rope, "on_cpu", lambda: False)
     np.testing.assert_allclose(run(small(), TOKENS, *lengths), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 7, 9), (1, 1, 7, 9), (7, 9)])
+def test_products_see_what_the_mask_allows(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(3)
+    queries, keys, values = (
+        mx.array(rng.standard_normal((2, heads, time, 8)), dtype=mx.float32)
+        for heads, time in ((6, 7), (2, 9), (2, 9))
+    )
+    mask = mx.array(rng.random(shape) < 0.6) | (mx.arange(9) == 0)
+    expected = transformer.attend(queries, keys, values, mask)
+    monkeypatch.setattr(transformer, "on_cpu", lambda: False)
+    monkeypatch.setattr(transformer, "on_cuda", lambda: True)
+    found = transformer.attend(queries, keys, values, mask)
+    np.testing.assert_allclose(np.array(found), np.array(expected), atol=1e-5)
 
 
 def test_fuse_names_what_is_missing() -> None:

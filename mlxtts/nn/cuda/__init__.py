@@ -9,6 +9,7 @@ copied in an evaluation of their own, which the GPU finishes before the next (nn
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +81,26 @@ def attend(queries: mx.array, held: mx.array, positions: mx.array) -> mx.array:
     return attended  # type: ignore[no-any-return]
 
 
-def copy_row(source: mx.array, row: int, held: mx.array, to: int, count: int) -> mx.array:
-    """Copy the first `count` positions of a row of `source`, (rows, R, columns, D), to a row of
-    `held`, which is changed when what is returned has been evaluated."""
-    _, heads, _, dim = held.shape
+def copy_row(
+    sources: Sequence[mx.array], row: int, held: Sequence[mx.array], to: int, count: int
+) -> list[mx.array]:
+    """Copy the first `count` positions of a row of each source, (rows, R, columns, D), to a row of
+    each of `held`, which are changed when what is returned has been evaluated."""
+    _, heads, _, dim = held[0].shape
     kernel = _kernel("copy_row", ("source", "held", "numbers"), "done")
-    (done,) = kernel(
-        inputs=[source, held, mx.array([row, to, count], dtype=mx.int32)],
-        template=[("T", held.dtype), ("R", heads), ("D", dim)],
-        grid=(-(-count * dim // PIECE // 256) * 256, heads, 1),
-        threadgroup=(256, 1, 1),
-        output_shapes=[(1,)],
-        output_dtypes=[mx.int32],
-    )
-    return done  # type: ignore[no-any-return]
+    numbers = mx.array([row, to, count], dtype=mx.int32)
+    done = [
+        kernel(
+            inputs=[theirs, ours, numbers],
+            template=[("T", ours.dtype), ("R", heads), ("D", dim)],
+            grid=(-(-count * dim // PIECE // 256) * 256, heads, 1),
+            threadgroup=(256, 1, 1),
+            output_shapes=[(1,)],
+            output_dtypes=[mx.int32],
+        )
+        for theirs, ours in zip(sources, held, strict=True)
+    ]
+    return [each for (each,) in done]
 
 
 def choose(

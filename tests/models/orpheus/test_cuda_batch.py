@@ -6,7 +6,7 @@ import pytest
 from mlxtts.models import rows
 from mlxtts.models.orpheus import Model
 from mlxtts.models.orpheus.batch import Batch, Prompt
-from mlxtts.nn import cuda, mx, slots, step
+from mlxtts.nn import cuda, mx, slots, step, transformer
 from mlxtts.nn.random import key
 from mlxtts.nn.sampling import Sampling
 from tests.models.orpheus.test_model import GREEDY, build
@@ -27,8 +27,9 @@ def model() -> Model:
 def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("place", "attend", "copy_row", "choose"):
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
-    monkeypatch.setattr(rows, "on_cuda", lambda: True)
-    monkeypatch.setattr(rows, "on_cpu", lambda: False)
+    for module in (rows, transformer):
+        monkeypatch.setattr(module, "on_cuda", lambda: True)
+        monkeypatch.setattr(module, "on_cpu", lambda: False)
     monkeypatch.setattr(mx, "compile", lambda run: run)
     monkeypatch.setattr(slots, "STEP", 4)
     step._compiled.cache_clear()
