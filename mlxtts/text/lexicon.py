@@ -22,6 +22,7 @@ UNSPACED = "\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f\u0e00-\u0e7f\U00020000-\U000
 MARKS = "\u0300-\u036f\u0900-\u097f"  # letters to a reader, though \w leaves some out
 LETTER = rf"[\w{MARKS}]"
 BEFORE = rf"(?<!{LETTER})(?<!\w['\u2019])"
+PHONETIC = re.compile("[\u02c8\u02cc\u02d0]")  # stress and length, which no alphabet has
 AFTER = rf"(?!{LETTER})(?!['\u2019](?!s\b)\w)"  # a possessive's s may follow
 
 
@@ -95,9 +96,9 @@ def _entry(line: bytes) -> Entry | None:
     what = rest[0]
     if not word or not what or "\0" in text:
         raise TextError(f"{'how it sounds' if word else 'the word'} is missing: {text!r}")
-    if not what.startswith("/"):
+    if not what.startswith("/") and not PHONETIC.search(what):
         return Entry(word, respelling=what)
-    if len(what) < 3 or not what.endswith("/"):
+    if len(what) < 3 or not what.startswith("/") or not what.endswith("/"):
         raise TextError(f"phonemes are within two slashes: {what!r}")
     return Entry(word, phonemes=what[1:-1].strip())
 

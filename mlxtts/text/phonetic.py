@@ -75,9 +75,11 @@ def _early(words: Sequence[Word]) -> list[list[Word]]:
     there is something to hear soon."""
     from mlxtts.text.phonemes import split, string
 
-    first = split(words, EARLY)[0]
-    if len(string(words)) > 2 * EARLY and string(first).endswith(CLAUSES):
-        return [first, *split(words[len(first) :])]
+    whole = len(string(words))
+    for limit in (EARLY, 2 * EARLY) if whole > 2 * EARLY else ():
+        first = split(words, limit)[0]
+        if string(first).endswith(CLAUSES) and 2 * len(string(first)) < whole:
+            return [first, *split(words[len(first) :])]
     return split(words)
 
 

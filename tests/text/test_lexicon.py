@@ -38,6 +38,7 @@ def test_a_file(tmp_path: Path) -> None:
         (b"a\t/x", "phonemes are within two slashes: '/x'"),
         (b"a\t//", "phonemes are within two slashes"),
         (b"a\t/", "phonemes are within two slashes"),
+        ("a\tkˈOkəɹO".encode(), "phonemes are within two slashes: 'kˈOkəɹO'"),
         (b"caf\xe9\tcoffee", "not UTF-8"),
         (b"a\tb\0", "is missing"),
         (b"word\tother", "'word' has been said already"),

@@ -100,6 +100,17 @@ def test_the_first_clause_of_a_long_sentence_comes_alone() -> None:
 
 
 @needs_english
+def test_so_does_a_longer_one_in_a_much_longer_sentence() -> None:
+    clause = "When the morning came over the hills and the river lay still under the fog,"
+    rest = (
+        "nobody in the village had yet heard what had happened during the long night in the town."
+    )
+    found = [*Phonetic(VOCABULARY, 400).segments(f"{clause} {rest}")]
+    assert [segment.text for segment in found] == [clause, rest]
+    assert len(found[0].phonemes) > 60
+
+
+@needs_english
 def test_a_long_text_is_split_and_nothing_lost() -> None:
     text = "words and more words " * 60
     said = Phonetic(VOCABULARY, 5000).segments(text)
