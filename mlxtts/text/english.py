@@ -21,6 +21,7 @@ from mlxtts.text.english_tables import (
     ROMAN_AFTER,
     ROMANS,
     SIGNS,
+    TELEPHONE,
     UNITS,
 )
 
@@ -194,9 +195,9 @@ def _money(match: re.Match[str]) -> str:
     return counted(whole, one, many) + (f" and {small}" if small else "")
 
 
-@rule(r"(?:\+\d{1,3}[ -])?\(?\b\d{3}\)?[ -]\d{3}[ -]\d{4}\b|\b0\d{4,}\b|\b\d{16,}\b")
+@rule(rf"{TELEPHONE}|\b0\d{{4,}}\b|\b\d{{16,}}\b")
 def _long_number(match: re.Match[str]) -> str:
-    """Telephone numbers and codes: digit by digit, the groups kept apart."""
+    """Telephone numbers and codes digit by digit, the groups apart; 500-1000 is a range."""
     return ", ".join(digits(group) for group in re.findall(r"\d+", match[0]))
 
 

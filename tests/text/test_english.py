@@ -22,6 +22,10 @@ from mlxtts.text.english import plain, spoken
         ("version 1.2.3", "version one point two point three"),
         ("No. 5, #6. No.", "number five, number six. No."),
         ("Call 555-123-4567.", "Call five five five, one two three, four five six seven."),
+        ("555-0172 or 867-5309!", "five five five, zero one seven two or eight six seven, five "
+         "three zero nine!"),
+        ("500-1000 people, 100-200", "five hundred to one thousand people, one hundred to two "
+         "hundred"),
         # years, dates, times
         ("in 1984, 2005, 1900 and 2026", "in nineteen eighty-four, two thousand and five, "
          "nineteen hundred and twenty twenty-six"),
