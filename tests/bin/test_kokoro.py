@@ -11,7 +11,7 @@ import soundfile
 
 from tests import kokoro
 from tests.conftest import Run, error_of
-from tests.serve.servers import running
+from tests.serve.servers import listen, receive, running, send, start
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("misaki", "spacy", "phonemizer")),
@@ -165,6 +165,32 @@ def test_say_and_the_server(run: Run, model: str, tmp_path: Path) -> None:
         said = run(f"echo 'Hello there. And you?' | mlxtts-recv {server.address} > x.pcm0")
         assert said.returncode == 0, said.stderr
     assert (tmp_path / "x.pcm0").stat().st_size > 24000
+
+
+def test_the_speed_of_a_stream(run: Run, model: str) -> None:
+    text = "Hello there."
+    with running("--model", model) as server, server.client() as ws:
+        send(ws, type="get_status")
+        assert receive(ws, "status")["speeds"] == [0.5, 2]
+        sizes = []
+        for speed in (0.5, 1, None, 2):
+            start(ws, text, speed=speed)
+            assert receive(ws, "stream_started")["speed"] == (speed or 1)
+            sound, _ = listen(ws)
+            given = f"--speed {speed}" if speed else ""
+            tokens = f"mlxtts-tokens --model {model} {given} '{text}' | mlxtts-decode"
+            pipe = run(f"{tokens} | mlxtts-wav --format raw").stdout
+            assert len(pipe) // 2 == len(sound) // 4
+            sizes.append(len(sound))
+        assert sizes[0] > sizes[1] == sizes[2] > sizes[3]
+        recv = f"mlxtts-recv --speed 2 {server.address} '{text}' | mlxtts-wav --format raw"
+        assert len(run(recv).stdout) // 2 == sizes[3] // 4
+        for speed in (0.4, 2.1):
+            start(ws, text, speed=speed)
+            assert receive(ws, "error")["code"] == "option"
+        refused = run("mlxtts-recv", "--speed", "3", server.address, text)
+        assert refused.returncode == 1
+        assert "speed: must be 0.5 to 2" in error_of(refused)
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="needs jq on PATH (Debian: jq)")

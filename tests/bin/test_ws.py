@@ -186,6 +186,7 @@ def test_status(server: Server) -> None:
         told = receive(ws, "status")
         assert (told["state"], told["model_path"], told["stream"]) == ("ok", "starter", None)
         assert (told["voices"], told["rows"], told["queue"]) == (["slt", "rms"], 4, 2)
+        assert told["speeds"] is None
         start(ws, None)
         receive(ws, "stream_started")
         send(ws, type="text", text="unfinished")
@@ -223,6 +224,8 @@ def test_tags_that_are_left_out_are_told(server: Server) -> None:
         ({"chunk_tokens": 50}, "option"),
         ({"max_tokens": 6}, "option"),
         ({"temperature": -1}, "option"),
+        ({"speed": 3}, "option"),
+        ({"speed": 1}, "option"),  # the starter voice has none
         ({"text": "x" * 2001}, "too_long"),
     ],
 )

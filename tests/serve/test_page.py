@@ -331,6 +331,27 @@ def test_stop_and_start_again(visit: Callable[..., Page]) -> None:
         assert said[2] == {"type": "start", "text": "Again.", "voice": "ann"}
 
 
+def test_a_speed_where_the_model_has_it(visit: Callable[..., Page]) -> None:
+    with fake(saying(pcm0(SPEECH[:8_000]), END), speeds=[0.5, 2]) as (url, server):
+        page = visit(url, RATE)
+        assert page.page.is_hidden("#speed")
+        page.connect()
+        page.page.focus("#speed")
+        for _ in range(4):
+            page.page.keyboard.press("ArrowRight")
+        assert page.text("times") == "1.20 \u00d7"
+        page.speak()
+        page.until_spoken()
+        assert server.messages[-1]["speed"] == 1.2
+    with fake(saying(pcm0(SPEECH[:8_000]), END), speeds=None) as (url, server):
+        page = visit(url, RATE)
+        page.connect()
+        assert page.page.is_hidden("#speed")
+        page.speak()
+        page.until_spoken()
+        assert "speed" not in server.messages[-1]
+
+
 def test_the_keyboard_is_enough(visit: Callable[..., Page]) -> None:
     with fake(saying(pcm0(np.tile(SPEECH, 5)), 60.0)) as (url, served):
         page = visit(url)
@@ -426,7 +447,9 @@ def test_without_webgl_there_is_no_pearl_and_no_harm(visit: Callable[..., Page])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits(scheme: str, visit: Callable[..., Page]) -> None:
     names = ("connect", "text", "voice", "buffer", "seconds", "start", "stop", "underflows")
-    with fake(saying(), model_path="mlx-community/orpheus-3b-0.1-ft-4bit") as (url, _):
+    names += ("speed", "times")
+    model = "mlx-community/orpheus-3b-0.1-ft-4bit"
+    with fake(saying(), model_path=model, speeds=[0.5, 2]) as (url, _):
         page = visit(url, color_scheme=scheme)
         page.connect()
         for width in (320, 390, 820, 1280):
