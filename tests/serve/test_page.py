@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mlxtts.audio.resample import Resample
 from mlxtts.serve import pages
 from tests.bin.test_play import END, RATE, pcm0, place
-from tests.conftest import needs_chromium
+from tests.conftest import CHROMIUM, needs_chromium
 from tests.serve.servers import running
 from tests.serve.test_station import SPEECH, frames, station, tell
 
@@ -350,6 +350,27 @@ def test_a_speed_where_the_model_has_it(visit: Callable[..., Page]) -> None:
         page.speak()
         page.until_spoken()
         assert "speed" not in server.messages[-1]
+
+
+def test_no_foreign_name_leads_to_it(chromium: Any) -> None:
+    """A page elsewhere whose name is made to lead here, as DNS rebinding does."""
+    flags = ["--headless", "--no-sandbox", "--host-resolver-rules=MAP foreign.test 127.0.0.1"]
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    attempt = """() => new Promise((done) => {
+        const ws = new WebSocket(`ws://${location.host}/ws`);
+        ws.onopen = () => done(true);
+        ws.onerror = () => done(false);
+    })"""
+    try:
+        with running("--no-preload") as server:
+            port = server.address.rpartition(":")[2]
+            for name, let_in in (("localhost", True), ("foreign.test", False)):
+                page = browser.new_page()
+                answer = page.goto(f"http://{name}:{port}/")
+                assert answer.status == (200 if let_in else 403)
+                assert page.evaluate(attempt) == let_in
+    finally:
+        browser.close()
 
 
 def test_the_keyboard_is_enough(visit: Callable[..., Page]) -> None:
