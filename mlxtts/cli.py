@@ -173,12 +173,14 @@ class Tool:
                 yield from pcm0.Reader().read(data)
 
     @contextlib.contextmanager
-    def reporting(self, name: str | None = None) -> Iterator[None]:
+    def reporting(
+        self, name: str | None = None, what: type[MlxttsError] = MlxttsError
+    ) -> Iterator[None]:
         """What goes wrong in here is reported, as being about `name`, and the command goes on."""
         try:
             with subject(name) if name else contextlib.nullcontext():
                 yield
-        except MlxttsError as error:
+        except what as error:
             self.error(describe(error))
 
     def hand_over(self, command: Path, arguments: list[str]) -> NoReturn:

@@ -81,6 +81,10 @@ class AudioError(MlxttsError):
     pass
 
 
+class CutShortError(AudioError):
+    pass
+
+
 @contextlib.contextmanager
 def subject(name: str) -> Iterator[None]:
     """Errors that pass through are about `name`, unless something further in named its own."""

@@ -21,7 +21,7 @@ from mlxtts.nn import mx
 from mlxtts.nn.loading import OTHER_FORMATS, read_json
 from mlxtts.nn.quantization import Quantization
 from mlxtts.nn.recipes import Manner, Matrix
-from mlxtts.nn.saving import write_checkpoint
+from mlxtts.nn.saving import write_checkpoint, write_safetensors
 
 WEIGHTS = (".safetensors", *OTHER_FORMATS)
 
@@ -59,6 +59,7 @@ class Source:
         packed, said, kept = pack(tensors, self._module.matrices(self._config), manner)
         del tensors
         self._copy(folder)
+        self._convert(folder)
         kind = {"model_type": self._module.MODEL_TYPES[0]}
         told = kind | self._raw | self._module.aliases(self._raw) | self._known() | said
         text = json.dumps(told, indent=1, ensure_ascii=False)
@@ -82,6 +83,12 @@ class Source:
                 _copy_data(path, folder / path.name)
             elif not path.name.endswith((*WEIGHTS, ".safetensors.index.json")):
                 shutil.copyfile(path, folder / path.name)
+
+    def _convert(self, folder: Path) -> None:
+        """What has tensors in other files, such as voices in PyTorch's."""
+        for name, tensors in self._module.beside(self._folder):
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_safetensors(folder / name, tensors)
 
 
 def _copy_data(source: Path, target: Path) -> None:

@@ -3,7 +3,9 @@ on them."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from mlxtts import hub, models
+from mlxtts.codecs.kokoro import voices
 from mlxtts.engine import Speaker
 from mlxtts.errors import ModelError, UsageError
 from mlxtts.hub import Entry
@@ -20,8 +23,10 @@ from mlxtts.nn.cache import Cache
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.recipes import Manner
 from mlxtts.quantize import Outcome, Source, quantize_model
-from tests import checkpoints
+from tests import checkpoints, kokoro
 from tests.conftest import STARTER
+from tests.nn import test_pickled
+from tests.nn.test_pickled import stored
 
 FOUR = Manner.choose(4)
 
@@ -120,13 +125,13 @@ def test_matrices_that_cannot_be_stay(tmp_path: Path) -> None:
 
 def test_everything_else_comes_along(tmp_path: Path) -> None:
     folder = source(tmp_path / "x")
-    codec, voices = folder / "codec", folder / "voices"
-    for place in (codec, voices, folder / "code", folder / ".git"):
+    codec, saved = folder / "codec", folder / "voices"
+    for place in (codec, saved, folder / "code", folder / ".git"):
         place.mkdir()
     data = {
         codec / "config.json": b"{}",
         codec / "model.safetensors": b"sound",
-        voices / "a.safetensors": b"a",
+        saved / "a.safetensors": b"a",
         folder / "README.md": b"read",
         folder / "generation_config.json": b"{}",
     }
@@ -138,6 +143,60 @@ def test_everything_else_comes_along(tmp_path: Path) -> None:
     names = {"config.json", "model.safetensors", "tokenizer.json"}
     assert found == {path.relative_to(folder) for path in data} | {Path(name) for name in names}
     assert all((target / path.relative_to(folder)).read_bytes() == data[path] for path in data)
+
+
+def with_voices(folder: Path) -> Path:
+    """A Kokoro with a voice in each kind of file that can be read, and some of them in two."""
+    folder = kokoro.folder(folder, voices=("af_plain", "af_twice"))
+    seeds = itertools.count()
+
+    def pack(kind: str = "<f4") -> np.ndarray:
+        return kokoro.voice(kokoro.SMALL, next(seeds)).astype(kind)
+
+    for name, kind in (("af_torch", "<f4"), ("bf_half", "<f2"), ("bm_double", "<f8")):
+        voice = pack(kind)
+        test_pickled.write(folder / "voices" / f"{name}.pt", stored("0", voice), {"0": voice})
+    np.savez(folder / "voices" / "ef_arrays.npz", ef_arrays=pack(), other=pack())
+    np.savez(folder / "voices" / "ff_alone.npz", pack())
+    np.save(folder / "voices" / "hf_array.npy", pack())
+    np.save(folder / "voices" / "af_twice.npy", pack())
+    np.savez(folder / "voices.npz", if_archive=pack("<f8"), af_plain=pack("<f2"))
+    return folder
+
+
+def test_all_voices_come_along(tmp_path: Path) -> None:
+    folder = with_voices(tmp_path / "x")
+    target, _ = quantised(folder)
+    before, after = voices.Voices(folder), voices.Voices(target)
+    assert voices.listed(target) == voices.listed(folder)
+    assert len(before.paths) == 9
+    assert {path.suffix for path in after.paths.values()} == {".safetensors"}
+    for name in before.paths:
+        for length in (1, 400):
+            wanted, found = (v.style({name: 1}, length) for v in (before, after))
+            assert mx.array_equal(wanted, found), name
+    twice = np.load(folder / "voices" / "af_twice.npy")
+    found = loading.read_safetensors(target / "voices" / "af_twice.safetensors")
+    np.testing.assert_array_equal(np.array(found["voice"]), twice)
+
+
+@pytest.mark.parametrize("name", ["../af_evil", "/af_evil", "a/b", ""])
+def test_a_voice_goes_nowhere_else(tmp_path: Path, name: str) -> None:
+    folder = kokoro.folder(tmp_path / "x", voices=("af_plain",))
+    np.savez(folder / "voices.npz", **{name: kokoro.voice(kokoro.SMALL, 1)})
+    with pytest.raises(ModelError, match=r"voices\.npz: '.*' is no name of a voice"):
+        quantised(folder)
+    assert not [*tmp_path.rglob("*evil*")]
+
+
+@pytest.mark.parametrize("file", ["voices.npz", "voices/af_x.npz", "voices/af_x.pt"])
+def test_voices_that_are_damaged(tmp_path: Path, file: str) -> None:
+    folder = kokoro.folder(tmp_path / "x", voices=("af_plain",))
+    for damaged in (b"", b"PK\3\4 and so on", b"\x93NUMPY"):
+        (folder / file).write_bytes(damaged)
+        with pytest.raises(ModelError, match=file):
+            quantised(folder)
+        shutil.rmtree(tmp_path / "x-quantised", ignore_errors=True)
 
 
 def test_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

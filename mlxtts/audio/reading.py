@@ -10,9 +10,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from mlxtts.audio.announced import Announced, announced
 from mlxtts.audio.filters import frames
 from mlxtts.audio.resample import Resample, Samples
-from mlxtts.errors import AudioError
+from mlxtts.errors import AudioError, CutShortError
 from mlxtts.wire.pcm0 import CHANNELS, RATES, Frame
 
 PIECE = 0.1  # seconds
@@ -31,22 +32,59 @@ def spool(data: Iterable[bytes]) -> IO[bytes]:
 def read(file: IO[bytes], rate: int | None = None, mono: bool = False) -> Iterator[Frame]:
     """The sound in an open file, which can seek, as one utterance with its end; resampled to
     `rate`, and with `mono` all channels mixed into one. Raises AudioError if it cannot be read, or
-    has a rate or channels that PCM0 does not."""
+    has a rate or channels that PCM0 does not; CutShortError after all that is there, if it should
+    be more."""
     import soundfile
 
+    said = announced(file.fileno())
     try:
-        with _quiet():
-            opened = soundfile.SoundFile(file.fileno(), closefd=False)
-        with opened as sound:
-            sound.seekable = lambda: False  # else it seeks at each piece, which upsets MP3
-            yield from _Reading(sound, rate, mono).frames()
+        with _mended(file, said) as file:
+            with _quiet():
+                opened = soundfile.SoundFile(file.fileno(), closefd=False)
+            with opened as sound:
+                sound.seekable = lambda: False  # else it seeks at each piece, which upsets MP3
+                missing = _missing(said, os.fstat(file.fileno()).st_size, sound.frames)
+                yield from _Reading(sound, rate, mono, missing).frames()
     except soundfile.LibsndfileError as error:
-        raise AudioError(str(error.error_string).rstrip(".")) from None
+        raise AudioError(_reason(error)) from None
+
+
+@contextlib.contextmanager
+def _mended(file: IO[bytes], said: Announced | None) -> Iterator[IO[bytes]]:
+    """The file, or where libsndfile would not understand its header, a copy with another."""
+    if not (said and said.mend):
+        yield file
+        return
+    at, header = said.mend
+    with spool(iter(lambda: file.read(1 << 16), b"")) as copy:
+        copy.seek(at)
+        copy.write(header)
+        copy.seek(0)
+        yield copy
+
+
+def _missing(said: Announced | None, end: int, samples: int) -> str:
+    """What is to be said if there is less than announced. One sample is no matter: sox at times
+    announces one too many when it resamples into a pipe."""
+    if not said or said.size is None:
+        return ""
+    there = max(end - said.begin, 0)
+    lacking = said.size - there
+    if lacking <= 0 or lacking * max(samples, 1) == there:
+        return ""
+    return f"cut short: {there} of {said.size} bytes"
+
+
+def _reason(error: Any) -> str:
+    return str(error.error_string).rstrip(".")
 
 
 class _Reading:
-    def __init__(self, sound: Any, rate: int | None, mono: bool) -> None:
+    """`missing`: what to say of it at the end."""
+
+    def __init__(self, sound: Any, rate: int | None, mono: bool, missing: str) -> None:
         self._sound = sound
+        self._missing = missing
         self._mono = mono
         self._rate = rate or sound.samplerate
         self._channels = 1 if mono else sound.channels
@@ -62,6 +100,8 @@ class _Reading:
             yield from self._frames(self._resample.push(piece))
         yield from self._frames(self._resample.flush())
         yield Frame(self._rate, b"", self._channels)
+        if self._missing:
+            raise CutShortError(self._missing)
 
     def _pieces(self) -> Iterator[Samples]:
         size, length = round(PIECE * self._sound.samplerate) or 1, 0
@@ -69,11 +109,19 @@ class _Reading:
             length += len(piece)
             yield piece.mean(axis=1, keepdims=True) if self._mono else piece
         if length < self._sound.frames < UNKNOWN:
-            raise AudioError(f"cut short: {length} of {self._sound.frames} samples")
+            self._missing = f"cut short: {length} of {self._sound.frames} samples"
 
     def _read(self, count: int) -> Samples:
-        with _quiet():
-            piece: Samples = self._sound.read(count, dtype="float32", always_2d=True)
+        """The next samples; at a place that cannot be read, those before it."""
+        import soundfile
+
+        piece: Samples = np.full((count, self._sound.channels), np.nan, np.float32)
+        try:
+            with _quiet():
+                piece = self._sound.read(out=piece)
+        except soundfile.LibsndfileError as error:
+            self._missing = f"cut short or damaged: {_reason(error)}"
+            piece = piece[: np.isnan(piece[:, 0]).argmax()]
         return piece
 
     def _frames(self, samples: Samples) -> Iterator[Frame]:

@@ -107,6 +107,8 @@ class Speaker:
         spoken from now on has the voice of the recording, in which the words `said` are heard, if
         there is one: raises UsageError if the model cannot take it, and what `listen` raises."""
         models.choose_voice(self.config, voice, self.accent(language))
+        if recording is None and said is not None:
+            raise UsageError("what is said in a recording needs that recording: --ref-audio")
         self._example = self._listen(recording, said) if recording is not None else None
 
     def _listen(self, recording: Recording, said: str | None) -> models.Example:

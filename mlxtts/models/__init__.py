@@ -11,6 +11,8 @@ and for mlxtts.quantize
     needed(weights, config)         of the tensors of a checkpoint those that the model has
     matrices(config)                those that may be quantised, a nn.recipes.Matrix each
     checkpoint(model)               the tensors of a loaded model as its checkpoint has them
+    beside(folder)                  what it has beside weights, and not in safetensors: the name and
+                                    the tensors of each file of these that it should be
     aliases(raw)                    what else other packages look for in such a config.json
 
 Generic code knows models only through these; nothing guesses from a folder's name.

@@ -58,5 +58,6 @@ def build(part: Part, access: Access, routes: Sequence[BaseRoute] = ()) -> Starl
             Route("/metrics", metrics, middleware=access.middleware()),
             *routes,
             *part.routes(access),
-        ]
+        ],
+        middleware=access.everywhere(),
     )

@@ -60,15 +60,16 @@ def _same(one: str, other: str) -> bool:
 
 
 def _request(speaker: Speaker, start: Start, voice: str | None) -> Request:
+    name = speaker.header(start.voice or voice, 0).voice
     return Request(
         id="",
         text="",
         segments=(),
-        voice=speaker.header(start.voice or voice, 0).voice,
+        voice=name,
         sampling=speaker.sampling(**{name: getattr(start, name) for name in SAMPLING}),
         seed=start.seed or 0,
         max_frames=speaker.frames(start.max_tokens),
-        extra=speaker.extra(speaker.header(start.voice or voice, 0).voice, None),
+        extra=speaker.extra(name, start.speed),
     )
 
 
@@ -103,6 +104,7 @@ def _effective(speaker: Speaker, start: Start, request: Request, model: str) -> 
         "sample_rate": speaker.config.sample_rate,
         "channels": 1,
         "format": start.format,
+        "speed": start.speed or (1.0 if speaker.config.speeds else None),
         "seed": request.seed,
         **asdict(request.sampling),
         "max_tokens": frames and frames * speaker.config.frame_codes,

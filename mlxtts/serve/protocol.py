@@ -33,6 +33,7 @@ class Start:
     text: str | None = None
     voice: str | None = None
     model_path: str | None = None
+    speed: float | None = None
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
@@ -73,6 +74,7 @@ class Status:
 Message = Start | Text | End | Stop | Status
 
 NUMBERS: dict[str, tuple[type, float, float]] = {
+    "speed": (float, 0.5, 2),
     "temperature": (float, 0, 100),
     "top_k": (int, 0, 1 << 31),
     "top_p": (float, 0, 1),

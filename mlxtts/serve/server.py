@@ -43,6 +43,11 @@ class Place:
     unix: str | None = None
     tls: ssl.SSLContext | None = None
 
+    @property
+    def network(self) -> str | None:
+        """The host, if it is one."""
+        return None if self.unix else self.host
+
 
 @dataclass(frozen=True)
 class Manner:

@@ -149,6 +149,7 @@ class Speech:
             "state": self.health,
             "model_path": self._model,
             "voices": list(self._speaker.config.voices),
+            "speeds": self._speaker.config.speeds,
             "sample_rate": self._speaker.config.sample_rate,
             "rows": self.limits.max_streams,
             "rows_busy": self.runner.speaking,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import tracemalloc
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from mlxtts.audio import files, reading
+from mlxtts.audio import files, reading, wav
 from mlxtts.audio.filters import samples
-from mlxtts.errors import AudioError
+from mlxtts.errors import AudioError, CutShortError
+from mlxtts.wire import pcm0
 from mlxtts.wire.pcm0 import Frame
 from tests.audio.test_files import SAMPLES, assert_contains, frames, to_pipe
-from tests.conftest import Run, needs
+from tests.conftest import Run, error_of, needs
 
 RATE = 24_000
 
@@ -117,9 +119,113 @@ def test_what_is_cut_short_is_read_and_reported(
     assert capfd.readouterr() == ("", "")
 
 
+def test_all_whole_blocks_of_a_flac_are_read_before_the_cut(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.flac", SAMPLES, RATE)
+    data = (tmp_path / "x.flac").read_bytes()
+    (tmp_path / "x.flac").write_bytes(data[: len(data) * 2 // 3])
+    for rate in (None, 2 * RATE):
+        found = []
+        with (tmp_path / "x.flac").open("rb") as file, pytest.raises(CutShortError):
+            found.extend(reading.read(file, rate))
+        length = len(sound(found)) * RATE // (rate or RATE)
+        assert length % 4096 == 0
+        assert length > len(SAMPLES) // 2
+        assert found[-1].is_end
+
+
+def written(kind: str, path: Path) -> bytes:
+    """That many samples as a program writes them into a file."""
+    seconds = str(len(SAMPLES) / RATE)
+    source = ["sox", "-V1", "-n", "-r", str(RATE), "-b", "16", "-c", "2"]
+    synth = ["synth", seconds, "sine", "300", "gain", "-6"]
+    if kind != "rf64":
+        subprocess.run([*source, "-t", kind, path, *synth], check=True)
+        return path.read_bytes()
+    made = subprocess.run([*source, "-t", "wav", "-", *synth], stdout=subprocess.PIPE, check=True)
+    command = ["ffmpeg", "-v", "error", "-i", "-", "-rf64", "always", "-f", "wav", "-y", path]
+    subprocess.run(command, input=made.stdout, check=True)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["wav", "rf64", "aiff", "au"])
+@needs("sox", "ffmpeg")
+def test_less_than_its_header_says_is_read_to_the_end_and_reported(
+    run: Run, tmp_path: Path, kind: str
+) -> None:
+    whole = written(kind, tmp_path / "x")
+    assert run("mlxtts-read", "x").stderr == b""
+    size = len(SAMPLES) * 4
+    for there in (size - 1, size // 2 + 1, 0):
+        (tmp_path / "x").write_bytes(whole[: len(whole) - size + there])
+        for line, name in (
+            ("mlxtts-read x", "x"),
+            ("mlxtts-read < x", "stdin"),
+            ("cat x | mlxtts-read", "stdin"),
+            ("mlxtts-read -o out x; status=$?; cat out; exit $status", "x"),
+        ):
+            done = run(line)
+            reason = f"mlxtts-read: {name}: cut short: {there} of {size} bytes"
+            assert (done.returncode, error_of(done)) == (1, reason)
+            found = list(pcm0.Reader().read([done.stdout]))
+            assert sum(frame.num_samples for frame in found) == there // 4
+            assert found[-1].is_end
+
+
+def test_files_after_one_that_is_cut_short_are_read(run: Run, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.wav", SAMPLES, RATE)
+    one = run("mlxtts-read", "x.wav").stdout
+    (tmp_path / "y.wav").write_bytes((tmp_path / "x.wav").read_bytes()[:1000])
+    done = run("mlxtts-read", "y.wav", "x.wav")
+    assert (done.returncode, error_of(done)[:28]) == (1, "mlxtts-read: y.wav: cut shor")
+    assert done.stdout.endswith(one)
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        "sox -V1 x.wav -t wav - tempo 1.25",  # 0x7ffff000
+        "sox -V1 x.wav -t wav - rate 11025",  # a sample too many
+        "sox -V1 x.wav -t aiff - tempo 1.25",
+        "sox -V1 x.wav -t au - tempo 1.25",
+        "sox -V1 x.wav -t flac - tempo 1.25",
+        "ffmpeg -v error -i x.wav -f wav -",
+        "ffmpeg -v error -i x.wav -rf64 auto -f wav -",
+        "ffmpeg -v error -i x.wav -rf64 always -f wav -",  # 0, which libsndfile believes
+        "ffmpeg -v error -i x.wav -f aiff -",
+        "ffmpeg -v error -i x.wav -f au -",
+        "ffmpeg -v error -i x.wav -f flac -",
+        "mlxtts-read x.wav | mlxtts-wav",
+        "mlxtts-read x.wav | mlxtts-wav --format flac",
+    ],
+)
+@needs("sox", "ffmpeg")
+def test_a_stream_goes_on_until_its_end(run: Run, tmp_path: Path, writer: str) -> None:
+    soundfile.write(tmp_path / "x.wav", np.tile(SAMPLES, 2)[: RATE * 21 // 10], RATE)
+    factor = 1.25 if "tempo" in writer else 1
+    for line in (f"{writer} 2>&- | mlxtts-read", f"{writer} 2>&- | cat > y; mlxtts-read y"):
+        done = run(line)
+        assert (done.returncode, done.stderr) == (0, b"")
+        found = list(pcm0.Reader().read([done.stdout]))
+        assert len(sound(found)) / found[0].rate == pytest.approx(2.1 / factor, abs=0.01)
+
+
+@pytest.mark.parametrize("whole", [0, 36, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+@pytest.mark.parametrize("size", [0, 0x7F000000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFDB, 0xFFFFFFFF])
+def test_lengths_that_mean_until_the_end(tmp_path: Path, whole: int, size: int) -> None:
+    data = bytearray(wav.header(RATE, 1, "PCM_16", 0) + bytes(2 * RATE))
+    data[4:8], data[40:44] = struct.pack("<I", whole), struct.pack("<I", size)
+    (tmp_path / "x.wav").write_bytes(data)
+    assert len(sound(read(tmp_path / "x.wav"))) == RATE
+    assert (tmp_path / "x.wav").read_bytes() == data
+
+
 def test_a_file_without_samples_is_an_end(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", np.zeros((0, 2)), RATE)
     assert read(tmp_path / "x.wav") == [Frame(RATE, b"", 2)]
+    header = wav.header(RATE, 1, "PCM_16", 0)
+    with_more = header[:4] + struct.pack("<I", 36 + 14) + header[8:] + b"LIST\6\0\0\0INFOxx"
+    (tmp_path / "x.wav").write_bytes(with_more)
+    assert read(tmp_path / "x.wav") == [Frame(RATE)]
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:

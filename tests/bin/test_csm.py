@@ -88,24 +88,37 @@ def test_the_voice_of_a_recording(run: Run, model: Path, tmp_path: Path) -> None
     )
     assert taken == again
     assert len({plain, taken, other}) == 3
+    tokens = f"mlxtts-tokens -q --model {model} --ref-audio me.wav --ref-text 'what I said' hi"
+    made = run(f"{tokens} > x.tokens || test $? = 1; mlxtts-decode x.tokens | mlxtts-wav -o x.wav")
+    assert (made.returncode, made.stderr) == (
+        0,
+        b"mlxtts-tokens: text: line 1: cut short at the limit of tokens\n",
+    )
+    assert (tmp_path / "x.wav").read_bytes() == taken
 
 
+@pytest.mark.parametrize("command", ["mlxtts-say", "mlxtts-tokens"])
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
+        ("--ref-text a", "what is said in a recording needs that recording: --ref-audio"),
+        ("--ref-audio cut.wav --ref-text a", "cut.wav: cut short: 956 of 17640 bytes"),
         ("--ref-audio me.wav", "a recording for its voice needs what is said in it: --ref-text"),
         ("--ref-audio none.wav --ref-text a", "none.wav: No such file or directory"),
         ("--ref-audio text.wav --ref-text a", "text.wav: Format not recognised"),
         ("--ref-audio long.wav --ref-text a", "a recording for its voice must be one of 0 to 30 s"),
     ],
 )
-def test_what_is_no_example(run: Run, model: Path, tmp_path: Path, more: str, reason: str) -> None:
-    recording(tmp_path / "me.wav")
+def test_what_is_no_example(
+    run: Run, model: Path, tmp_path: Path, command: str, more: str, reason: str
+) -> None:
+    whole = recording(tmp_path / "me.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[:1000])
     recording(tmp_path / "long.wav", 31)
     (tmp_path / "text.wav").write_text("text")
-    done = run(f"mlxtts-say --model {model} -o out.wav {more} hi")
+    done = run(f"{command} --model {model} -o out.wav {more} hi")
     assert done.returncode in (1, 2)
-    assert done.stderr.decode() == f"mlxtts-say: {reason}\n"
+    assert done.stderr.decode() == f"{command}: {reason}\n"
     assert not (tmp_path / "out.wav").exists()
 
 

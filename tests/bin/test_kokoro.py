@@ -11,7 +11,8 @@ import soundfile
 
 from tests import kokoro
 from tests.conftest import Run, error_of
-from tests.serve.servers import running
+from tests.nn.test_pickled import stored, write
+from tests.serve.servers import listen, receive, running, send, start
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("misaki", "spacy", "phonemizer")),
@@ -165,6 +166,48 @@ def test_say_and_the_server(run: Run, model: str, tmp_path: Path) -> None:
         said = run(f"echo 'Hello there. And you?' | mlxtts-recv {server.address} > x.pcm0")
         assert said.returncode == 0, said.stderr
     assert (tmp_path / "x.pcm0").stat().st_size > 24000
+
+
+def test_a_quantised_folder_has_all_voices(run: Run, tmp_path: Path) -> None:
+    folder = kokoro.folder(tmp_path / "whole", voices=("af_heart",))
+    pack = kokoro.voice(kokoro.SMALL, 7)
+    np.savez(folder / "voices.npz", bf_emma=pack)
+    write(folder / "voices" / "ef_dora.pt", stored("0", pack), {"0": pack})
+    done = run("mlxtts-quantize", "--bits", "8", "--no-measure", "whole", "small")
+    assert done.returncode == 0, done.stderr
+    for name in ("whole", "small"):
+        listed = run("mlxtts-tokens", "--model", f"./{name}", "--list-voices")
+        assert listed.stdout.split() == [b"af_heart", b"bf_emma", b"ef_dora"]
+    for voice in ("af_heart", "bf_emma", "ef_dora", "bf_emma:0.5+ef_dora:0.5"):
+        done = run(f"mlxtts-tokens --model ./small --voice {voice} Hola. | mlxtts-decode > x.pcm0")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert (tmp_path / "x.pcm0").stat().st_size > 24_000
+
+
+def test_the_speed_of_a_stream(run: Run, model: str) -> None:
+    text = "Hello there."
+    with running("--model", model) as server, server.client() as ws:
+        send(ws, type="get_status")
+        assert receive(ws, "status")["speeds"] == [0.5, 2]
+        sizes = []
+        for speed in (0.5, 1, None, 2):
+            start(ws, text, speed=speed)
+            assert receive(ws, "stream_started")["speed"] == (speed or 1)
+            sound, _ = listen(ws)
+            given = f"--speed {speed}" if speed else ""
+            tokens = f"mlxtts-tokens --model {model} {given} '{text}' | mlxtts-decode"
+            pipe = run(f"{tokens} | mlxtts-wav --format raw").stdout
+            assert len(pipe) // 2 == len(sound) // 4
+            sizes.append(len(sound))
+        assert sizes[0] > sizes[1] == sizes[2] > sizes[3]
+        recv = f"mlxtts-recv --speed 2 {server.address} '{text}' | mlxtts-wav --format raw"
+        assert len(run(recv).stdout) // 2 == sizes[3] // 4
+        for speed in (0.4, 2.1):
+            start(ws, text, speed=speed)
+            assert receive(ws, "error")["code"] == "option"
+        refused = run("mlxtts-recv", "--speed", "3", server.address, text)
+        assert refused.returncode == 1
+        assert "speed: must be 0.5 to 2" in error_of(refused)
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="needs jq on PATH (Debian: jq)")

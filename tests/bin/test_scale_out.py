@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import ROOT, needs
@@ -77,6 +78,19 @@ def test_two_servers_behind_haproxy(tmp_path: Path) -> None:
                 with reach(address) as ws:
                     assert speak(ws)
             assert second.metric("streams_completed_total") == 5
+
+
+@needs("haproxy")
+def test_a_proxy_passes_on_what_it_was_called(tmp_path: Path) -> None:
+    allowed = ["--no-preload", "--allow-host", "speech.example.org"]
+    with running(*allowed) as one, running(*allowed) as two, balancer(tmp_path, [one, two]) as here:
+        reach(here).close()
+        there = ("127.0.0.1", int(here.rpartition(":")[2]))
+        with connect("ws://speech.example.org", sock=socket.create_connection(there)) as ws:
+            ws.ping().wait(60)
+        with pytest.raises(InvalidStatus) as caught:
+            connect("ws://example.org", sock=socket.create_connection(there))
+        assert caught.value.response.status_code == 403
 
 
 @needs("haproxy")

@@ -186,6 +186,7 @@ def test_status(server: Server) -> None:
         told = receive(ws, "status")
         assert (told["state"], told["model_path"], told["stream"]) == ("ok", "starter", None)
         assert (told["voices"], told["rows"], told["queue"]) == (["slt", "rms"], 4, 2)
+        assert told["speeds"] is None
         start(ws, None)
         receive(ws, "stream_started")
         send(ws, type="text", text="unfinished")
@@ -223,6 +224,8 @@ def test_tags_that_are_left_out_are_told(server: Server) -> None:
         ({"chunk_tokens": 50}, "option"),
         ({"max_tokens": 6}, "option"),
         ({"temperature": -1}, "option"),
+        ({"speed": 3}, "option"),
+        ({"speed": 1}, "option"),  # the starter voice has none
         ({"text": "x" * 2001}, "too_long"),
     ],
 )
@@ -381,6 +384,49 @@ def test_origins(server: Server) -> None:
         assert refusal(server, origin=foreign) == 403
 
 
+def called(server: Server, name: str, **options: Any) -> Any:
+    """A client that has been led to the server by this name."""
+    port = int(server.address.rpartition(":")[2])
+    return connect(f"ws://{name}:{port}", sock=socket.create_connection(("127.0.0.1", port)))
+
+
+def test_names_of_the_server(server: Server) -> None:
+    with called(server, "localhost") as ws:
+        ws.ping().wait(60)
+    with pytest.raises(InvalidStatus) as caught, called(server, "example.org"):
+        pass
+    assert caught.value.response.status_code == 403
+    assert b"--allow-host" in caught.value.response.body
+    for path in ("/", "/page/app.js", "/metrics", "/healthz", "/nowhere"):
+        assert server.get(path, Host="example.org")[0] == 403
+    assert server.get("/", Host="localhost")[0] == 200
+
+
+def test_a_name_that_is_allowed_and_all_interfaces(tmp_path: Path) -> None:
+    everywhere = ["--no-preload", "--host", "0.0.0.0"]
+    with running(*everywhere, "--allow-host", "a.example.org", "--allow-host", "b") as server:
+        for name in ("a.example.org", "b", "10.1.2.3", socket.gethostname()):
+            assert server.get("/", Host=name)[0] == 200
+            with called(server, name) as ws:
+                ws.ping().wait(60)
+        assert server.get("/", Host="example.org")[0] == 403
+    with running(*everywhere, "--allow-host", "*") as server:
+        assert server.get("/", Host="example.org")[0] == 200
+    token = write(tmp_path / "token", "secret")
+    with running(*everywhere, "--token-file", token) as server:
+        assert server.get("/", Host="example.org")[0] == 200
+        assert server.get("/metrics?token=secret", Host="example.org")[0] == 200
+
+
+def test_a_broadcast_has_names_too(run: Run) -> None:
+    with running("-", stdin=subprocess.PIPE) as server:
+        assert server.get("/stream.wav", Host="example.org")[0] == 403
+        port = server.address.rpartition(":")[2]
+        resolve = f"--connect-to example.org:80:127.0.0.1:{port}"
+        done = run(f"curl -s -o - -w '%{{http_code}}' {resolve} http://example.org/stream.mp3")
+        assert done.stdout.endswith(b"403")
+
+
 def test_a_token_and_allowed_origins(tmp_path: Path) -> None:
     token = write(tmp_path / "token", "söcret!\nnot this\n")
     allowed = ["--allow-origin", "http://a.org", "--allow-origin", "https://b.org"]
@@ -449,6 +495,8 @@ def test_a_unix_socket(tmp_path: Path) -> None:
             assert server.address == str(path)
             with unix_connect(str(path), max_size=None) as ws:
                 speak(ws)
+            with unix_connect(str(path), "ws://example.org") as ws:
+                ws.ping().wait(60)
             done = subprocess.run(
                 ["mlxtts-ws", "--unix", str(path)], env=environment(), capture_output=True
             )
@@ -574,7 +622,7 @@ def handshake(server: Server) -> socket.socket:
     host, _, port = server.address.removeprefix("ws://").rpartition(":")
     raw = socket.create_connection((host, int(port)))
     raw.sendall(
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     assert raw.recv(1000).startswith(b"HTTP/1.1 101")

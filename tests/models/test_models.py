@@ -19,6 +19,7 @@ def test_a_model_folder_defines_what_generic_code_uses(name: str) -> None:
     assert callable(module.needed)
     assert callable(module.matrices)
     assert callable(module.checkpoint)
+    assert callable(module.beside)
 
 
 def test_the_model_type_decides(tmp_path: Path) -> None:

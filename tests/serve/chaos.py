@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 TEXTS = ["Yes.", "No, no.", "Go on. " * 20, "..."]
 ENDS = ("stream_complete", "stream_stopped", "error")
 KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-UPGRADE = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+UPGRADE = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 START = b'{"type":"start","text":"Go on. Go on. Go on. Go on."}'
 
 

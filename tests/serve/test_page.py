@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mlxtts.audio.resample import Resample
 from mlxtts.serve import pages
 from tests.bin.test_play import END, RATE, pcm0, place
-from tests.conftest import needs_chromium
+from tests.conftest import CHROMIUM, needs_chromium
 from tests.serve.servers import running
 from tests.serve.test_station import SPEECH, frames, station, tell
 
@@ -331,6 +331,48 @@ def test_stop_and_start_again(visit: Callable[..., Page]) -> None:
         assert said[2] == {"type": "start", "text": "Again.", "voice": "ann"}
 
 
+def test_a_speed_where_the_model_has_it(visit: Callable[..., Page]) -> None:
+    with fake(saying(pcm0(SPEECH[:8_000]), END), speeds=[0.5, 2]) as (url, server):
+        page = visit(url, RATE)
+        assert page.page.is_hidden("#speed")
+        page.connect()
+        page.page.focus("#speed")
+        for _ in range(4):
+            page.page.keyboard.press("ArrowRight")
+        assert page.text("times") == "1.20 \u00d7"
+        page.speak()
+        page.until_spoken()
+        assert server.messages[-1]["speed"] == 1.2
+    with fake(saying(pcm0(SPEECH[:8_000]), END), speeds=None) as (url, server):
+        page = visit(url, RATE)
+        page.connect()
+        assert page.page.is_hidden("#speed")
+        page.speak()
+        page.until_spoken()
+        assert "speed" not in server.messages[-1]
+
+
+def test_no_foreign_name_leads_to_it(chromium: Any) -> None:
+    """A page elsewhere whose name is made to lead here, as DNS rebinding does."""
+    flags = ["--headless", "--no-sandbox", "--host-resolver-rules=MAP foreign.test 127.0.0.1"]
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    attempt = """() => new Promise((done) => {
+        const ws = new WebSocket(`ws://${location.host}/ws`);
+        ws.onopen = () => done(true);
+        ws.onerror = () => done(false);
+    })"""
+    try:
+        with running("--no-preload") as server:
+            port = server.address.rpartition(":")[2]
+            for name, let_in in (("localhost", True), ("foreign.test", False)):
+                page = browser.new_page()
+                answer = page.goto(f"http://{name}:{port}/")
+                assert answer.status == (200 if let_in else 403)
+                assert page.evaluate(attempt) == let_in
+    finally:
+        browser.close()
+
+
 def test_the_keyboard_is_enough(visit: Callable[..., Page]) -> None:
     with fake(saying(pcm0(np.tile(SPEECH, 5)), 60.0)) as (url, served):
         page = visit(url)
@@ -426,7 +468,9 @@ def test_without_webgl_there_is_no_pearl_and_no_harm(visit: Callable[..., Page])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits(scheme: str, visit: Callable[..., Page]) -> None:
     names = ("connect", "text", "voice", "buffer", "seconds", "start", "stop", "underflows")
-    with fake(saying(), model_path="mlx-community/orpheus-3b-0.1-ft-4bit") as (url, _):
+    names += ("speed", "times")
+    model = "mlx-community/orpheus-3b-0.1-ft-4bit"
+    with fake(saying(), model_path=model, speeds=[0.5, 2]) as (url, _):
         page = visit(url, color_scheme=scheme)
         page.connect()
         for width in (320, 390, 820, 1280):

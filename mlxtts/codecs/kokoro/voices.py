@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -14,6 +17,7 @@ from mlxtts.nn.loading import read_safetensors
 from mlxtts.nn.pickled import read as read_torch
 
 SUFFIXES = (".safetensors", ".pt", ".npz", ".npy")
+ARRAYS = (".npz", ".bin", ".npy")
 FOLDER = "voices"
 
 
@@ -56,7 +60,7 @@ class Voices:
         for name in ("voices.npz", "voices-v1.0.bin"):
             path = self._folder / name
             if path.is_file():
-                return dict.fromkeys(_archive(path), path) | alone
+                return dict.fromkeys(_names(path), path) | alone
         return alone
 
     def style(self, shares: dict[str, float], length: int) -> mx.array:
@@ -85,21 +89,45 @@ class Voices:
         return self._packs[name]
 
 
+def saved(folder: Path) -> Iterator[tuple[str, dict[str, mx.array]]]:
+    """The voices in the folder of a model that are not in safetensors, as files of these: the name
+    and the tensors of each."""
+    for name, path in Voices(folder).paths.items():
+        if path.suffix != ".safetensors":
+            yield f"{FOLDER}/{name}.safetensors", {"voice": _read(path, name)}
+
+
+def _names(path: Path) -> list[str]:
+    """Of the arrays in an archive; none may lead elsewhere when it names a file."""
+    with _arrays(path) as arrays:
+        for name in arrays:
+            if not name or Path(name).name != name:
+                raise ModelError(f"{path}: {name!r} is no name of a voice")
+        return [*arrays]
+
+
 def _read(path: Path, name: str) -> mx.array:
-    if path.suffix in (".npz", ".bin", ".npy"):
-        return mx.array(_archive(path)[name])
+    if path.suffix in ARRAYS:
+        with _arrays(path) as arrays:
+            if name not in arrays and len(arrays) != 1:
+                raise ModelError(f"{path}: {len(arrays)} arrays, where a voice has one")
+            return mx.array(arrays[name] if name in arrays else next(iter(arrays.values())))
     tensors = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     if len(tensors) != 1:
         raise ModelError(f"{path}: {len(tensors)} tensors, where a voice has one")
     return next(iter(tensors.values()))
 
 
-def _archive(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz, or that of an .npy under its name; no objects, which may hold code."""
+@contextlib.contextmanager
+def _arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of an .npz, each read when it is asked for, or that of an .npy under its name; no
+    objects, which may hold code."""
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return {path.stem: loaded}
-        return {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError) as error:
+            yield {path.stem: loaded}
+        else:
+            with loaded:
+                yield loaded
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise ModelError(f"{path}: {error}") from None

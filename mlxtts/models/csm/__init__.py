@@ -1,13 +1,22 @@
 """CSM (Sesame, 2025): a Llama that reads text and speech, and a small one that fills in the codes
 of a frame of Mimi."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from mlxtts.models.csm.checkpoint import checkpoint, matrices, needed
 from mlxtts.models.csm.config import Config, aliases
 from mlxtts.models.csm.model import Model, load
+from mlxtts.nn import mx
 from mlxtts.nn.loading import read_checkpoint as weights
 
 MODEL_TYPES = ("csm", "sesame")
 read_config = Config.read
+
+
+def beside(folder: Path) -> Iterable[tuple[str, dict[str, mx.array]]]:
+    """Nothing."""
+    return ()
 
 
 def recognises(raw: dict[str, object]) -> bool:
@@ -20,6 +29,7 @@ __all__ = [
     "Config",
     "Model",
     "aliases",
+    "beside",
     "checkpoint",
     "load",
     "matrices",

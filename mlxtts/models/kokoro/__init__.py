@@ -3,6 +3,7 @@ in mlxtts.codecs.kokoro."""
 
 from typing import Any
 
+from mlxtts.codecs.kokoro.voices import saved as beside
 from mlxtts.models.kokoro.checkpoint import checkpoint, matrices, needed, weights
 from mlxtts.models.kokoro.config import Config
 from mlxtts.models.kokoro.model import Model, load
@@ -26,6 +27,7 @@ __all__ = [
     "Config",
     "Model",
     "aliases",
+    "beside",
     "checkpoint",
     "load",
     "matrices",

@@ -1,8 +1,12 @@
 """Orpheus (Canopy Labs, 2025): a Llama that speaks SNAC codes as tokens."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from mlxtts.models.orpheus.checkpoint import checkpoint, matrices, needed
 from mlxtts.models.orpheus.config import Config
 from mlxtts.models.orpheus.model import Model, load
+from mlxtts.nn import mx
 from mlxtts.nn.loading import read_checkpoint as weights
 
 MODEL_TYPES = ("llama",)
@@ -12,6 +16,11 @@ read_config = Config.read
 def recognises(raw: dict[str, object]) -> bool:
     """Its configurations all say their type."""
     return False
+
+
+def beside(folder: Path) -> Iterable[tuple[str, dict[str, mx.array]]]:
+    """Nothing."""
+    return ()
 
 
 def aliases(raw: dict[str, object]) -> dict[str, object]:
@@ -24,6 +33,7 @@ __all__ = [
     "Config",
     "Model",
     "aliases",
+    "beside",
     "checkpoint",
     "load",
     "matrices",

@@ -60,6 +60,8 @@ function status(message) {
   broadcast = Boolean(message.broadcast);
   at.say.hidden = at.who.hidden = broadcast;
   at.model.textContent = broadcast ? "live" : (message.model_path ?? "");
+  at.pace.hidden = broadcast || !message.speeds;
+  if (message.speeds) [at.speed.min, at.speed.max] = message.speeds;
   const chosen = at.voice.value;
   at.voice.replaceChildren(...(message.voices ?? []).map((name) => new Option(name)));
   if ((message.voices ?? []).includes(chosen)) at.voice.value = chosen;
@@ -75,7 +77,8 @@ async function start(event) {
   await begin();
   if (broadcast) return;
   asked++;
-  link.send("start", { text: at.text.value, voice: at.voice.value });
+  const speed = at.pace.hidden ? {} : { speed: Number(at.speed.value) };
+  link.send("start", { text: at.text.value, voice: at.voice.value, ...speed });
 }
 
 async function begin() {
@@ -212,6 +215,9 @@ at.stop.addEventListener("click", stop);
 at.buffer.addEventListener("input", () => {
   at.seconds.textContent = `${Number(at.buffer.value).toFixed(2)} s`;
   if (player) player.buffer = Number(at.buffer.value);
+});
+at.speed.addEventListener("input", () => {
+  at.times.textContent = `${Number(at.speed.value).toFixed(2)} ×`;
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) start(event);

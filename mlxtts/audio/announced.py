@@ -1,0 +1,82 @@
+"""How much sound the header of a WAV, RF64, AIFF or AU file announces; libsndfile takes what is
+there for all there was to be, and says nothing.
+
+A program that writes to a pipe cannot know the length: it announces nothing, or about the largest
+number there is, and means `until the end`. Not of all such headers does libsndfile know that.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+CHUNKS = {b"RIFF": "<4sI", b"RF64": "<4sI", b"RIFX": ">4sI", b"FORM": ">4sI"}
+"""How kinds of files pack the name and size of a chunk, which the first is, too: of all others."""
+MOST = 1000  # chunks before the sound
+
+
+@dataclass(frozen=True)
+class Announced:
+    """`begin`: where the sound begins; `size`: how many bytes of it there should be, None for
+    `until the end`. `mend`: what must stand where, so that libsndfile reads to the end, too."""
+
+    begin: int
+    size: int | None
+    mend: tuple[int, bytes] | None = None
+
+
+def announced(file: int) -> Announced | None:
+    """What an open file says; None if it is of another kind, or its header is cut short."""
+    try:
+        (magic,) = _unpack(file, 0, "4s")
+        if magic == b".snd":
+            begin, size = _unpack(file, 4, ">II")
+            return Announced(begin, None if _endless(size) else size)
+        return _in_chunks(file, magic) if magic in CHUNKS else None
+    except struct.error:
+        return None
+
+
+def _in_chunks(file: int, magic: bytes) -> Announced | None:
+    form = CHUNKS[magic]
+    _, whole = _unpack(file, 0, form)
+    at, long = 12, 0
+    for _ in range(MOST):
+        name, size = _unpack(file, at, form)
+        at += 8
+        if name == b"SSND":  # two numbers come first
+            return Announced(at + 8, None if size <= 8 or _endless(size) else size - 8)
+        if name == b"data":
+            return _of_rf64(file, at, long) if long else _of_wav(at, size, whole)
+        if name == b"ds64":
+            long = at
+        at += size + size % 2
+    return None
+
+
+def _of_wav(begin: int, size: int, whole: int) -> Announced:
+    if size:
+        return Announced(begin, None if _endless(size) else size)
+    if begin < 8 + whole and not _endless(whole):
+        return Announced(begin, 0)  # and other chunks
+    return Announced(begin, None, (begin - 4, b"\xff" * 4))
+
+
+def _of_rf64(file: int, begin: int, long: int) -> Announced:
+    """`long`: where the size of all and that of the sound stand."""
+    _, size = _unpack(file, long, "<QQ")
+    if 0 < size < 1 << 62:
+        return Announced(begin, size)
+    end = os.fstat(file).st_size
+    return Announced(begin, None, (long, struct.pack("<QQ", end - 8, end - begin)))
+
+
+def _endless(size: int) -> bool:
+    """Whether it is what is written for want of a size: about the most of 31 bits, or of 32."""
+    return 0x7F000000 <= size <= 0x80000000 or size >= 0xFFFF0000
+
+
+def _unpack(file: int, at: int, form: str) -> tuple[Any, ...]:
+    return struct.unpack(form, os.pread(file, struct.calcsize(form), at))
