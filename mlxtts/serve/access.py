@@ -3,7 +3,7 @@ what the server may be called.
 
 A page of anybody's can have its own name lead to this machine (DNS rebinding), and is of the same
 origin then. It has no token, and its requests say that name: without a token there must be a name
-that nobody else can have, or an address.
+that nobody else can have, or an address; or TLS, for which it has no certificate.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class Place:
 
     @property
     def network(self) -> str | None:
-        """The host, if it is one."""
-        return None if self.unix else self.host
+        """The host, if anybody could call it by another name: with TLS, the name is certified."""
+        return None if self.unix or self.tls else self.host
 
 
 @dataclass(frozen=True)

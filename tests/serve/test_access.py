@@ -1,6 +1,7 @@
 """The names that a server answers to; the token and origins are in tests/bin/test_ws.py."""
 
 import socket
+import ssl
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
 from mlxtts.serve.access import Access, Names
+from mlxtts.serve.server import Place
 
 OWN = socket.gethostname()
 
@@ -89,3 +91,9 @@ def test_any_header(said: str) -> None:
     headers = [(b"host", said.encode("latin-1"))]
     connection = HTTPConnection({"type": "http", "headers": headers, "server": None})
     Names("0.0.0.0", []).refusal(connection)
+
+
+def test_a_socket_and_a_certificate_need_no_name() -> None:
+    assert Place("tts1", 1).network == "tts1"
+    assert Place("tts1", 1, unix="/tmp/x").network is None
+    assert Place("tts1", 1, tls=ssl.create_default_context()).network is None
