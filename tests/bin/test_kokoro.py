@@ -178,7 +178,7 @@ def test_a_quantised_folder_has_all_voices(run: Run, tmp_path: Path) -> None:
     for name in ("whole", "small"):
         listed = run("mlxtts-tokens", "--model", f"./{name}", "--list-voices")
         assert listed.stdout.split() == [b"af_heart", b"bf_emma", b"ef_dora"]
-    for voice in ("af_heart", "bf_emma", "ef_dora", "bf_emma:0.5+ef_dora:0.5"):
+    for voice in ("af_heart", "bf_emma:0.5+ef_dora:0.5"):
         done = run(f"mlxtts-tokens --model ./small --voice {voice} Hola. | mlxtts-decode > x.pcm0")
         assert (done.returncode, done.stderr) == (0, b"")
         assert (tmp_path / "x.pcm0").stat().st_size > 24_000
@@ -193,13 +193,10 @@ def test_the_speed_of_a_stream(run: Run, model: str) -> None:
         for speed in (0.5, 1, None, 2):
             start(ws, text, speed=speed)
             assert receive(ws, "stream_started")["speed"] == (speed or 1)
-            sound, _ = listen(ws)
-            given = f"--speed {speed}" if speed else ""
-            tokens = f"mlxtts-tokens --model {model} {given} '{text}' | mlxtts-decode"
-            pipe = run(f"{tokens} | mlxtts-wav --format raw").stdout
-            assert len(pipe) // 2 == len(sound) // 4
-            sizes.append(len(sound))
+            sizes.append(len(listen(ws)[0]))
         assert sizes[0] > sizes[1] == sizes[2] > sizes[3]
+        tokens = f"mlxtts-tokens --model {model} --speed 0.5 '{text}' | mlxtts-decode"
+        assert len(run(f"{tokens} | mlxtts-wav --format raw").stdout) // 2 == sizes[0] // 4
         recv = f"mlxtts-recv --speed 2 {server.address} '{text}' | mlxtts-wav --format raw"
         assert len(run(recv).stdout) // 2 == sizes[3] // 4
         for speed in (0.4, 2.1):
