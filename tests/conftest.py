@@ -22,7 +22,7 @@ from tests import fakehub, kokoro, weights
 from tests.fakehub import Hub
 from tests.pulse import Loudspeaker
 
-settings.register_profile("mlxtts", deadline=None, max_examples=60)  # a busy machine is no bug
+settings.register_profile("mlxtts", deadline=None)  # a busy machine is no bug
 settings.load_profile("mlxtts")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # of these there are as many as cores
