@@ -83,7 +83,7 @@ def schedules(draw: st.DrawFn) -> list[tuple[int, list[int]]]:
 
 
 @given(schedules(), st.sampled_from([(None, None), (None, 0), (1, None)]), st.booleans())
-@settings(max_examples=30)
+@settings(max_examples=60)
 def test_streams_together_are_as_alone(
     small: Codec,
     schedule: list[tuple[int, list[int]]],
