@@ -13,7 +13,6 @@ import os
 SETTINGS = {
     "MLX_ENABLE_CACHE_THRASHING_CHECK": "0",
     "MLX_CUDA_CONV_CACHE_SIZE": "2048",
-    "MLX_CUDA_SDPA_CACHE_SIZE": "512",
 }
 """MLX's names for them (mlx/backend/cuda/lru_cache.h and its users, 0.32)."""
 

@@ -22,7 +22,7 @@ from mlxtts.errors import ModelError
 from mlxtts.nn import mx
 
 Samples = npt.NDArray[np.float32]
-"""(n,), on the host: all streams' samples leave the device at once."""
+"""(n,), off the device."""
 
 
 @dataclass(frozen=True)
