@@ -15,6 +15,7 @@ import contextlib
 import json
 import shutil
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -56,7 +57,10 @@ async def client(address: str) -> tuple[float, float]:
             if isinstance(data, bytes):
                 first = first or time.perf_counter() - begun
                 samples += struct.unpack_from("<4s3I", data)[2]
-            elif json.loads(data)["type"] == "stream_complete":
+                continue
+            said = json.loads(data)["type"]
+            assert said != "error", data
+            if said == "stream_complete":
                 break
         assert samples
         return first, samples / RATE / (time.perf_counter() - begun)
@@ -74,6 +78,8 @@ def warm(rows: int, blas: str, model: str) -> Iterator[Server]:
         try:
             yield server
         except BaseException:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.process.wait(10)  # it says last why it ends, if it does
             said = [line for line in server.said if not line.endswith("cancelled")]
             print(*said[-20:], sep="\n", file=sys.stderr)
             raise

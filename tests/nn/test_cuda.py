@@ -4,24 +4,19 @@ compute, in numpy."""
 from __future__ import annotations
 
 import ctypes
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mlxtts.nn import cuda
 from tests.conftest import needs
 from tests.nn import doubles
+from tests.nn.kernels import built, numbers, run, shape
 
 pytestmark = needs("g++")
-HERE = Path(__file__).parent
-KINDS = {"f": "const float*", "F": "float*", "i": "const int*", "I": "int*"}
-"""Types of arguments; MLX gives a kernel its inputs as constants."""
 KERNELS = {
     "place": ("f qkv, f held, i held_shape, i positions, f rates, F queries", "H=6, K=2, D=64"),
     "attend": ("f queries, f held, i held_shape, i positions, F attended", "H=6, K=2, D=64, W=2"),
-    "attend_wide": (
+    "attend.wide": (
         "f queries, f held, i held_shape, i positions, F attended",
         "H=2, K=2, D=128, W=1",
     ),
@@ -37,43 +32,9 @@ KERNELS = {
 }
 
 
-def written() -> str:
-    """All kernels as one file in C++."""
-    parts = [(HERE / "fibers.h").read_text(), cuda.source("shared")]
-    for name, (arguments, constants) in KERNELS.items():
-        given = [argument.split() for argument in arguments.split(", ")]
-        head = ", ".join(f"{KINDS[kind]} {argument}" for kind, argument in given)
-        names = ", ".join(argument for _, argument in given)
-        parts += [
-            f"static void {name}_body({head}) {{ using T = float; constexpr int {constants};",
-            cuda.source(name.removesuffix("_wide")),
-            f'}}\nextern "C" void {name}(int x, int y, int threads, {head}) {{',
-            f"launch({{x, y}}, threads, [=] {{ {name}_body({names}); }}); }}",
-        ]
-    return "\n".join(parts)
-
-
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    folder = tmp_path_factory.mktemp("kernels")
-    (folder / "kernels.cpp").write_text(written())
-    command = ["g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", "kernels.so", "kernels.cpp"]
-    subprocess.run(command, cwd=folder, check=True)
-    return ctypes.CDLL(str(folder / "kernels.so"))
-
-
-def run(kernel: object, grid: tuple[int, int], threads: int, *arrays: doubles.Numbers) -> None:
-    assert all(array.flags.c_contiguous for array in arrays)
-    pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
-    kernel(*grid, threads, *pointers)  # type: ignore[operator]
-
-
-def shape(array: doubles.Numbers) -> doubles.Numbers:
-    return np.array(array.shape, dtype=np.int32)
-
-
-def numbers(*size: int) -> doubles.Numbers:
-    return np.random.default_rng(sum(size)).standard_normal(size).astype(np.float32)
+    return built(KERNELS, tmp_path_factory.mktemp("kernels"))
 
 
 POSITIONS = np.array([0, 1, 31, 15, 8, 29], dtype=np.int32)

@@ -8,12 +8,10 @@ copied in an evaluation of their own, which the GPU finishes before the next (nn
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from mlxtts.nn import mx
+from mlxtts.nn.cuda.kernel import kernel
 
 WARPS = 4  # of a block of `attend`: so many that several blocks fit a multiprocessor
 PIECE = 8  # numbers that a thread reads at once
@@ -22,23 +20,6 @@ PIECE = 8  # numbers that a thread reads at once
 def fits(head_dim: int) -> bool:
     """Whether there are kernels for such heads: threads that share a position divide a warp."""
     return head_dim % PIECE == 0 and 32 % (head_dim // PIECE) == 0
-
-
-def source(name: str) -> str:
-    """The body of a kernel; MLX writes its head. T, H and the like are template arguments."""
-    return Path(__file__).with_name(f"{name}.cu").read_text(encoding="utf8")
-
-
-@functools.cache
-def _kernel(name: str, inputs: tuple[str, ...], output: str) -> Any:
-    return mx.fast.cuda_kernel(
-        name=name,
-        input_names=list(inputs),
-        output_names=[output],
-        header=source("shared"),
-        source=source(name),
-        ensure_row_contiguous=True,
-    )
 
 
 def place(
@@ -51,8 +32,8 @@ def place(
     (B, heads * D): only what is computed from them may read what was put.
     """
     batch, (_, groups, _, dim) = len(qkv), held.shape
-    kernel = _kernel("place", ("qkv", "held", "positions", "rates"), "queries")
-    (queries,) = kernel(
+    run = kernel("place", ("qkv", "held", "positions", "rates"), "queries")
+    (queries,) = run(
         inputs=[qkv, held, positions, rates],
         template=[("T", qkv.dtype), ("H", heads), ("K", groups // 2), ("D", dim)],
         grid=(dim // 2 * (heads + groups), batch, 1),
@@ -68,9 +49,9 @@ def attend(queries: mx.array, held: mx.array, positions: mx.array) -> mx.array:
     `positions` as for `place`. Returns (B, heads * D)."""
     batch, (_, groups, _, dim) = len(queries), held.shape
     heads, groups = queries.shape[1] // dim, groups // 2
-    kernel = _kernel("attend", ("queries", "held", "positions"), "attended")
+    run = kernel("attend", ("queries", "held", "positions"), "attended")
     template = [("T", queries.dtype), ("H", heads), ("K", groups), ("D", dim), ("W", WARPS)]
-    (attended,) = kernel(
+    (attended,) = run(
         inputs=[queries, held, positions],
         template=template,
         grid=(32 * WARPS * groups, batch, 1),
@@ -87,10 +68,10 @@ def copy_row(
     """Copy the first `count` positions of a row of each source, (rows, R, columns, D), to a row of
     each of `held`, which are changed when what is returned has been evaluated."""
     _, heads, _, dim = held[0].shape
-    kernel = _kernel("copy_row", ("source", "held", "numbers"), "done")
+    run = kernel("copy_row", ("source", "held", "numbers"), "done")
     numbers = mx.array([row, to, count], dtype=mx.int32)
     done = [
-        kernel(
+        run(
             inputs=[theirs, ours, numbers],
             template=[("T", ours.dtype), ("R", heads), ("D", dim)],
             grid=(-(-count * dim // PIECE // 256) * 256, heads, 1),
@@ -113,9 +94,9 @@ def choose(
     """
     batch, size = logits.shape
     inputs = ("logits", "settings", "noise", "said", "slot")
-    kernel = _kernel("choose", inputs, "chosen")
+    run = kernel("choose", inputs, "chosen")
     shape = [("N", size), ("M", said.shape[1]), ("S", said.shape[2]), ("L", noise.shape[2])]
-    (chosen,) = kernel(
+    (chosen,) = run(
         inputs=[logits, settings, noise, said, mx.array([slot], dtype=mx.int32)],
         template=[("T", logits.dtype), *shape],
         grid=(256 * batch, 1, 1),
@@ -136,8 +117,8 @@ def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
     _, batch, time, gates = inputs.shape
     hidden = gates // 4
     shares = min(4, 1024 // hidden)  # of a gate's sum, a thread each
-    kernel = _kernel("recur", ("inputs", "weights", "lengths"), "states")
-    (states,) = kernel(
+    run = kernel("recur", ("inputs", "weights", "lengths"), "states")
+    (states,) = run(
         inputs=[inputs, weights, lengths],
         template=[("T", weights.dtype), ("H", hidden), ("P", shares)],
         grid=(2 * hidden * shares, batch, 1),
