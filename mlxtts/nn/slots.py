@@ -11,10 +11,14 @@ FEW = 64  # rows are doubled up to so many, and then come in so many
 
 
 class Slots:
-    """Without rows. The rows of all layers are in `layers`, (rows, 2 kv_heads, columns, D) each."""
+    """Without rows. The rows of all layers are in `layers`; see nn.cuda.Held.
 
-    def __init__(self) -> None:
-        self.layers: list[mx.array] = []
+    bits: 8, or None for the model's own type.
+    """
+
+    def __init__(self, bits: int | None = None) -> None:
+        self._packed = bits == 8
+        self.layers: list[cuda.Held] = []
         self._lengths: list[int] = []
         self._positions: mx.array | None = None
 
@@ -41,9 +45,12 @@ class Slots:
     def append(self, cache: Cache, row: int, length: int) -> None:
         """Add the first positions of a cache's row as the last row."""
         if not self.layers:
-            self.layers = [mx.zeros((1, *held.shape[1:]), held.dtype) for held in cache.layers]
+            self.layers = [self._empty((1, *held.shape[1:]), held.dtype) for held in cache.layers]
         self._make_room(len(self) + 1, length + 1)
-        self._copy(cache.layers, row, len(self), length)
+        if self._packed:
+            mx.async_eval(cuda.pack_row(cache.layers, row, self.layers, len(self), length))
+        else:
+            self._copy(cache.layers, row, len(self), length)
         self._lengths.append(length)
         self._positions = None
 
@@ -51,23 +58,34 @@ class Slots:
         """Give a row up; the last one takes its place."""
         last = self._lengths.pop()
         if row < len(self):
-            self._copy(self.layers, len(self), row, last)
+            self._copy([held for held, _ in self.layers], len(self), row, last)
             self._lengths[row] = last
         self._positions = None
 
-    def _copy(self, source: list[mx.array], row: int, to: int, length: int) -> None:
+    def _copy(self, sources: list[mx.array], row: int, to: int, length: int) -> None:
         """Copy a row of each layer, before anything else that is evaluated."""
-        mx.async_eval(cuda.copy_row(source, row, self.layers, to, length))
+        done = cuda.copy_row(sources, row, [held for held, _ in self.layers], to, length)
+        if self._packed:
+            scales = [scales.reshape(*scales.shape[:2], -1, 8) for _, scales in self.layers]
+            done += cuda.copy_row(scales, row, scales, to, -(-length // 8))
+        mx.async_eval(done)
+
+    def _empty(self, shape: tuple[int, ...], kind: mx.Dtype) -> cuda.Held:
+        if self._packed:
+            return mx.zeros(shape, dtype=mx.int8), mx.zeros(shape[:3])
+        return mx.zeros(shape, kind), mx.zeros((1,))
 
     def _make_room(self, rows: int, columns: int) -> None:
-        there, heads, wide, dim = self.layers[0].shape
+        there, heads, wide, dim = self.layers[0][0].shape
         if rows <= there and columns <= wide:
             return
         if rows > there:
             rows = 2 * there if there < FEW else there + FEW
         shape = (max(rows, there), heads, max(wide, -(-columns // STEP) * STEP), dim)
-        for n, held in enumerate(self.layers):
-            grown = mx.zeros(shape, held.dtype)
+        for n, (held, scales) in enumerate(self.layers):
+            grown, more = self._empty(shape, held.dtype)
             grown[:there, :, :wide] = held
-            self.layers[n] = grown
-            mx.eval(grown)  # before the next, so that there are never two of all layers
+            if self._packed:
+                more[:there, :, :wide] = scales
+            self.layers[n] = grown, more
+            mx.eval(grown, more)  # before the next, so that there are never two of all layers

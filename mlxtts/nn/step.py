@@ -59,7 +59,7 @@ def _compiled(heads: int, eps: float, packings: tuple[Packing | None, ...]) -> A
         return _product(x, parts[name], packing[name])
 
     def run(
-        x: mx.array, held: mx.array, positions: mx.array, rates: mx.array, parts: dict[str, Any]
+        x: mx.array, held: cuda.Held, positions: mx.array, rates: mx.array, parts: dict[str, Any]
     ) -> mx.array:
         before, after = parts["norms"]
         qkv = product(mx.fast.rms_norm(x, before, eps), parts, "qkv_proj")

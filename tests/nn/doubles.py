@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlxtts.nn import mx
+from mlxtts.nn.cuda import Held
 
 Numbers = np.ndarray[Any, Any]
 
@@ -83,15 +84,37 @@ def _memory(array: mx.array) -> Numbers:
     return np.array(array, copy=False)
 
 
-def place(
-    qkv: mx.array, held: mx.array, positions: mx.array, rates: mx.array, heads: int
-) -> mx.array:
-    given = (_memory(array) for array in (qkv, held, positions, rates))
-    return mx.array(placed(*given, heads))
+def packed(numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """In 8 bits, and what 1 stands for."""
+    most = np.abs(numbers).max(-1) / np.float32(127)
+    scales = np.where(most > 0, most, 1).astype(np.float32)
+    return np.rint(numbers / scales[..., None]).astype(np.int8), scales
 
 
-def attend(queries: mx.array, held: mx.array, positions: mx.array) -> mx.array:
-    return mx.array(attended(_memory(queries), _memory(held), _memory(positions)))
+def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads: int) -> mx.array:
+    there, scales = map(_memory, held)
+    whole = there * scales[..., None] if there.dtype == np.int8 else there
+    at = _memory(positions)
+    queries = placed(_memory(qkv), whole, at, _memory(rates), heads)
+    if there.dtype == np.int8:
+        rows = range(len(at))
+        there[rows, :, at], scales[rows, :, at] = packed(whole[rows, :, at])
+    return mx.array(queries)
+
+
+def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
+    there, scales = map(_memory, held)
+    whole = there * scales[..., None] if there.dtype == np.int8 else there
+    return mx.array(attended(_memory(queries), whole, _memory(positions)))
+
+
+def pack_row(
+    sources: Sequence[mx.array], row: int, held: Sequence[Held], to: int, count: int
+) -> list[mx.array]:
+    for theirs, ours in zip(sources, held, strict=True):
+        there, scales = map(_memory, ours)
+        there[to, :, :count], scales[to, :, :count] = packed(_memory(theirs)[row, :, :count])
+    return [mx.array(1)]
 
 
 def copy_row(

@@ -13,7 +13,7 @@ from mlxtts.nn.cuda.kernel import source
 from tests.nn.doubles import Numbers
 
 HERE = Path(__file__).parent
-KINDS = {"f": "const float*", "F": "float*", "i": "const int*", "I": "int*"}
+KINDS = {"f": "const float*", "F": "float*", "i": "const int*", "I": "int*", "b": "const int8_t*"}
 """Types of arguments; MLX gives a kernel its inputs as constants."""
 
 
@@ -25,9 +25,11 @@ def written(kernels: Mapping[str, tuple[str, str]]) -> str:
         given = [argument.split() for argument in arguments.split(", ")]
         head = ", ".join(f"{KINDS[kind]} {argument}" for kind, argument in given)
         names = ", ".join(argument for _, argument in given)
+        stored = "int8_t" if "b" in dict(given) else "float"
         whole = name.replace(".", "_")
         parts += [
-            f"static void {whole}_body({head}) {{ using T = float; constexpr int {constants};",
+            f"static void {whole}_body({head}) {{ using T = float; using Stored = {stored};",
+            f"constexpr int {constants};",
             source(name.partition(".")[0]),
             f'}}\nextern "C" void {whole}(int x, int y, int threads, {head}) {{',
             f"launch({{x, y}}, threads, [=] {{ {whole}_body({names}); }}); }}",

@@ -13,15 +13,20 @@ from tests.nn import doubles
 from tests.nn.kernels import built, numbers, run, shape
 
 pytestmark = needs("g++")
+PLACE = "f qkv, f held, i held_shape, f scales, i positions, f rates, F queries"
+ATTEND = "f queries, f held, i held_shape, f scales, i positions, F attended"
 KERNELS = {
-    "place": ("f qkv, f held, i held_shape, i positions, f rates, F queries", "H=6, K=2, D=64"),
-    "attend": ("f queries, f held, i held_shape, i positions, F attended", "H=6, K=2, D=64, W=2"),
-    "attend.wide": (
-        "f queries, f held, i held_shape, i positions, F attended",
-        "H=2, K=2, D=128, W=1",
-    ),
+    "place": (PLACE, "H=6, K=2, D=64"),
+    "place.8": (PLACE.replace("f held", "b held"), "H=6, K=2, D=64"),
+    "attend": (ATTEND, "H=6, K=2, D=64, W=2"),
+    "attend.wide": (ATTEND, "H=2, K=2, D=128, W=1"),
+    "attend.8": (ATTEND.replace("f held", "b held"), "H=6, K=2, D=64, W=2"),
     "copy_row": (
         "f source, i source_shape, f held, i held_shape, i numbers, I done",
+        "R=4, D=64",
+    ),
+    "pack_row": (
+        "f source, i source_shape, b held, i held_shape, f scales, i numbers, I done",
         "R=4, D=64",
     ),
     "choose": (
@@ -40,14 +45,36 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 POSITIONS = np.array([0, 1, 31, 15, 8, 29], dtype=np.int32)
 
 
+def rates() -> doubles.Numbers:
+    return (1 / 10000 ** (np.arange(32) / 32)).astype(np.float32)
+
+
 def test_place(kernels: ctypes.CDLL) -> None:
     qkv, held = numbers(6, 10 * 64), numbers(7, 4, 32, 64)
-    rates = (1 / 10000 ** (np.arange(32) / 32)).astype(np.float32)
     expected = held.copy()
-    queries, found = doubles.placed(qkv, expected, POSITIONS, rates, 6), np.zeros((6, 6 * 64), "f")
-    run(kernels.place, (10, 6), 32, qkv, held, shape(held), POSITIONS, rates, found)
+    queries, found = doubles.placed(qkv, expected, POSITIONS, rates(), 6), np.zeros((6, 384), "f")
+    more = shape(held), np.zeros(1, "f"), POSITIONS, rates(), found
+    run(kernels.place, (10, 6), 32, qkv, held, *more)
     np.testing.assert_allclose(found, queries, atol=1e-5)
     np.testing.assert_allclose(held, expected, atol=1e-5)
+
+
+def test_place_in_8_bits(kernels: ctypes.CDLL) -> None:
+    qkv, whole = numbers(6, 10 * 64), numbers(7, 4, 32, 64)
+    qkv[2, 6 * 64 : 7 * 64] = 0  # a key of nothing
+    held, scales = doubles.packed(whole)
+    before = held.copy()
+    queries, found = doubles.placed(qkv, whole, POSITIONS, rates(), 6), np.zeros((6, 384), "f")
+    run(kernels.place_8, (10, 6), 32, qkv, held, shape(held), scales, POSITIONS, rates(), found)
+    np.testing.assert_allclose(found, queries, atol=1e-5)
+    wanted, _ = doubles.packed(whole)
+    rows = range(6)
+    np.testing.assert_allclose(held[rows, :, POSITIONS], wanted[rows, :, POSITIONS], atol=1)
+    there = scales[rows, :, POSITIONS][..., None] * held[rows, :, POSITIONS]
+    np.testing.assert_allclose(there, whole[rows, :, POSITIONS], atol=0.02)
+    assert scales[2, 0, POSITIONS[2]] == 1
+    held[rows, :, POSITIONS] = before[rows, :, POSITIONS]
+    np.testing.assert_array_equal(held, before)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +84,33 @@ def test_attend(kernels: ctypes.CDLL, name: str, heads: int, dim: int, warps: in
     queries, held = numbers(6, heads * dim), numbers(7, 4, 32, dim)
     found = np.zeros_like(queries)
     held[0, :, 1:] = np.nan  # what a row has not been given is not looked at
-    kernel = getattr(kernels, name)
-    run(kernel, (2, 6), 32 * warps, queries, held, shape(held), POSITIONS, found)
+    more = shape(held), np.zeros(1, "f"), POSITIONS, found
+    run(getattr(kernels, name.replace(".", "_")), (2, 6), 32 * warps, queries, held, *more)
     np.testing.assert_allclose(found, doubles.attended(queries, held, POSITIONS), atol=1e-5)
+
+
+def test_attend_in_8_bits(kernels: ctypes.CDLL) -> None:
+    queries, (held, scales) = numbers(6, 6 * 64), doubles.packed(numbers(7, 4, 32, 64))
+    found = np.zeros_like(queries)
+    scales[0, :, 1:] = np.nan
+    run(kernels.attend_8, (2, 6), 64, queries, held, shape(held), scales, POSITIONS, found)
+    whole = held * scales[..., None]
+    np.testing.assert_allclose(found, doubles.attended(queries, whole, POSITIONS), atol=1e-5)
+
+
+def test_pack_row(kernels: ctypes.CDLL) -> None:
+    source, done = numbers(3, 4, 48, 64), np.zeros(1, "i")
+    held, scales = doubles.packed(numbers(5, 4, 40, 64))
+    expected, expected_scales = held.copy(), scales.copy()
+    row, its = doubles.packed(source[2, :, :37])
+    expected[3, :, :37], expected_scales[3, :, :37] = row, its
+    asked = np.array([2, 3], dtype=np.int32)
+    run(
+        kernels.pack_row, (37, 4), 64, source, shape(source), held, shape(held), scales, asked, done
+    )
+    np.testing.assert_allclose(held, expected, atol=1)
+    np.testing.assert_allclose(scales, expected_scales, rtol=1e-6)
+    assert done[0] == 1
 
 
 def test_copy_row(kernels: ctypes.CDLL) -> None:

@@ -16,26 +16,30 @@ from mlxtts.nn.cuda.kernel import kernel
 WARPS = 4  # of a block of `attend`: so many that several blocks fit a multiprocessor
 PIECE = 8  # numbers that a thread reads at once
 
+Held = tuple[mx.array, mx.array]
+"""Keys and values of a layer, (rows, 2 kv_heads, columns, D), in the model's own type or int8; and
+in that case what 1 stands for, (rows, 2 kv_heads, columns) in float32."""
+
 
 def fits(head_dim: int) -> bool:
     """Whether there are kernels for such heads: threads that share a position divide a warp."""
     return head_dim % PIECE == 0 and 32 % (head_dim // PIECE) == 0
 
 
-def place(
-    qkv: mx.array, held: mx.array, positions: mx.array, rates: mx.array, heads: int
-) -> mx.array:
+def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads: int) -> mx.array:
     """Turn queries and keys by their rows' positions, and put keys and values where they belong.
 
-    qkv: (B, (heads + 2 kv_heads) * D); held: (rows, 2 kv_heads, columns, D), which is changed;
-    positions: (B,) int32, below `columns`; rates: (D / 2,) radians a position. Returns the queries,
-    (B, heads * D): only what is computed from them may read what was put.
+    qkv: (B, (heads + 2 kv_heads) * D); held: see Held, which is changed; positions: (B,) int32,
+    below `columns`; rates: (D / 2,) radians a position. Returns the queries, (B, heads * D): only
+    what is computed from them may read what was put.
     """
-    batch, (_, groups, _, dim) = len(qkv), held.shape
-    run = kernel("place", ("qkv", "held", "positions", "rates"), "queries")
+    there, scales = held
+    batch, (_, groups, _, dim) = len(qkv), there.shape
+    run = kernel("place", ("qkv", "held", "scales", "positions", "rates"), "queries")
+    kinds = [("T", qkv.dtype), ("Stored", there.dtype)]
     (queries,) = run(
-        inputs=[qkv, held, positions, rates],
-        template=[("T", qkv.dtype), ("H", heads), ("K", groups // 2), ("D", dim)],
+        inputs=[qkv, there, scales, positions, rates],
+        template=[*kinds, ("H", heads), ("K", groups // 2), ("D", dim)],
         grid=(dim // 2 * (heads + groups), batch, 1),
         threadgroup=(dim // 2, 1, 1),
         output_shapes=[(batch, heads * dim)],
@@ -44,16 +48,17 @@ def place(
     return queries  # type: ignore[no-any-return]
 
 
-def attend(queries: mx.array, held: mx.array, positions: mx.array) -> mx.array:
+def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
     """Attention of one position a row, (B, heads * D), to its own and all before; `held` and
     `positions` as for `place`. Returns (B, heads * D)."""
-    batch, (_, groups, _, dim) = len(queries), held.shape
+    there, scales = held
+    batch, (_, groups, _, dim) = len(queries), there.shape
     heads, groups = queries.shape[1] // dim, groups // 2
-    run = kernel("attend", ("queries", "held", "positions"), "attended")
-    template = [("T", queries.dtype), ("H", heads), ("K", groups), ("D", dim), ("W", WARPS)]
+    run = kernel("attend", ("queries", "held", "scales", "positions"), "attended")
+    kinds = [("T", queries.dtype), ("Stored", there.dtype)]
     (attended,) = run(
-        inputs=[queries, held, positions],
-        template=template,
+        inputs=[queries, there, scales, positions],
+        template=[*kinds, ("H", heads), ("K", groups), ("D", dim), ("W", WARPS)],
         grid=(32 * WARPS * groups, batch, 1),
         threadgroup=(32 * WARPS, 1, 1),
         output_shapes=[queries.shape],
@@ -76,6 +81,27 @@ def copy_row(
             template=[("T", ours.dtype), ("R", heads), ("D", dim)],
             grid=(-(-count * dim // PIECE // 256) * 256, heads, 1),
             threadgroup=(256, 1, 1),
+            output_shapes=[(1,)],
+            output_dtypes=[mx.int32],
+        )
+        for theirs, ours in zip(sources, held, strict=True)
+    ]
+    return [each for (each,) in done]
+
+
+def pack_row(
+    sources: Sequence[mx.array], row: int, held: Sequence[Held], to: int, count: int
+) -> list[mx.array]:
+    """`copy_row` to keys and values of 8 bits."""
+    _, heads, _, dim = held[0][0].shape
+    run = kernel("pack_row", ("source", "held", "scales", "numbers"), "done")
+    numbers = mx.array([row, to], dtype=mx.int32)
+    done = [
+        run(
+            inputs=[theirs, *ours, numbers],
+            template=[("T", theirs.dtype), ("R", heads), ("D", dim)],
+            grid=(count * dim, heads, 1),
+            threadgroup=(dim, 1, 1),
             output_shapes=[(1,)],
             output_dtypes=[mx.int32],
         )

@@ -1,13 +1,16 @@
 // Attention of one position of each row.
 // A team of LANES threads looks at a position at a time, all queries of the group at once, and
 // keeps the sum of values with the largest score so far; in the end teams and warps are merged.
+// Numbers of 8 bits have a scale for each position of each head.
+constexpr bool SCALED = sizeof(Stored) == 1;
 constexpr int G = H / K, E = 8, LANES = D / E, TEAMS = 32 / LANES, WALKERS = W * TEAMS, U = 4;
 const int head = blockIdx.x, row = blockIdx.y, warp = threadIdx.x / 32;
 const int team = threadIdx.x % 32 / LANES, lane = threadIdx.x % LANES;
 const size_t columns = held_shape[2];
 const int count = positions[row] + 1;
-const T* keys = held + (size_t(row) * 2 * K + head) * columns * D + lane * E;
-const T* values = keys + K * columns * D;
+const size_t first_key = (size_t(row) * 2 * K + head) * columns, first_value = first_key + K * columns;
+const Stored* keys = held + first_key * D + lane * E;
+const Stored* values = held + first_value * D + lane * E;
 
 float q[G][E], sum[G][E], top[G], total[G];
 for (int g = 0; g < G; g++) {
@@ -20,11 +23,14 @@ for (int g = 0; g < G; g++) {
   }
 }
 for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
-  Piece<T> k[U], v[U];
+  Piece<Stored> k[U], v[U];
+  float key_scale[U], value_scale[U];
   for (int u = 0; u < U; u++) {
     const int position = min(first + u * WALKERS + team, count - 1);
-    k[u] = *reinterpret_cast<const Piece<T>*>(keys + size_t(position) * D);
-    v[u] = *reinterpret_cast<const Piece<T>*>(values + size_t(position) * D);
+    k[u] = *reinterpret_cast<const Piece<Stored>*>(keys + size_t(position) * D);
+    v[u] = *reinterpret_cast<const Piece<Stored>*>(values + size_t(position) * D);
+    key_scale[u] = SCALED ? scales[first_key + position] : 1.0f;
+    value_scale[u] = SCALED ? scales[first_value + position] : 1.0f;
   }
   for (int g = 0; g < G; g++) {
     float score[U], most = top[g];
@@ -32,7 +38,7 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
       float dot = 0;
       for (int e = 0; e < E; e++) dot += q[g][e] * static_cast<float>(k[u].x[e]);
       for (int far = LANES / 2; far; far /= 2) dot += __shfl_xor_sync(0xffffffff, dot, far);
-      score[u] = first + u * WALKERS + team < count ? dot : -INFINITY;
+      score[u] = first + u * WALKERS + team < count ? dot * key_scale[u] : -INFINITY;
       most = fmaxf(most, score[u]);
     }
     const float old = weight(top[g], most);
@@ -42,7 +48,8 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
     for (int u = 0; u < U; u++) {
       const float w = weight(score[u], most);
       total[g] += w;
-      for (int e = 0; e < E; e++) sum[g][e] += w * static_cast<float>(v[u].x[e]);
+      const float share = w * value_scale[u];
+      for (int e = 0; e < E; e++) sum[g][e] += share * static_cast<float>(v[u].x[e]);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Copy the beginning of a row of `source` into a row of `held`.
+// Copy the beginning of a row of `source` into a row of `held`, a thread for each 8 numbers.
 // numbers: the row to read, the row to write, how many positions
 const size_t pieces = size_t(numbers[2]) * D / 8, n = blockIdx.x * size_t(256) + threadIdx.x;
 const int head = blockIdx.y;

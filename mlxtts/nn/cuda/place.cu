@@ -9,8 +9,20 @@ if (head < H + K) {
   x = real * cosine - y * sine;
   y = real * sine + y * cosine;
 }
-T* to = head < H
-    ? queries + (size_t(row) * H + head) * D
-    : const_cast<T*>(held) + ((size_t(row) * 2 * K + head - H) * columns + position) * D;
-to[2 * pair] = static_cast<T>(x);
-to[2 * pair + 1] = static_cast<T>(y);
+if (head < H) {
+  T* to = queries + (size_t(row) * H + head) * D;
+  to[2 * pair] = static_cast<T>(x);
+  to[2 * pair + 1] = static_cast<T>(y);
+} else {
+  const size_t place = (size_t(row) * 2 * K + head - H) * columns + position;
+  Stored* to = const_cast<Stored*>(held) + place * D;
+  if constexpr (sizeof(Stored) == 1) {
+    __shared__ float largest[D / 2];
+    const float scale = scale_of(fmaxf(fabsf(x), fabsf(y)), largest, D / 2);
+    if (pair == 0) const_cast<float*>(scales)[place] = scale;
+    x = rintf(x / scale);
+    y = rintf(y / scale);
+  }
+  to[2 * pair] = static_cast<Stored>(x);
+  to[2 * pair + 1] = static_cast<Stored>(y);
+}
