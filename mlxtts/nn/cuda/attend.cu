@@ -13,6 +13,7 @@ const Stored* keys = held + first_key * D + lane * E;
 const Stored* values = held + first_value * D + lane * E;
 
 float q[G][E], sum[G][E], top[G], total[G];
+#pragma unroll
 for (int g = 0; g < G; g++) {
   top[g] = -INFINITY;
   total[g] = 0;
@@ -25,6 +26,7 @@ for (int g = 0; g < G; g++) {
 for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
   Piece<Stored> k[U], v[U];
   float key_scale[U], value_scale[U];
+#pragma unroll
   for (int u = 0; u < U; u++) {
     const int position = min(first + u * WALKERS + team, count - 1);
     k[u] = *reinterpret_cast<const Piece<Stored>*>(keys + size_t(position) * D);
@@ -32,8 +34,10 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
     key_scale[u] = SCALED ? scales[first_key + position] : 1.0f;
     value_scale[u] = SCALED ? scales[first_value + position] : 1.0f;
   }
+#pragma unroll
   for (int g = 0; g < G; g++) {
     float score[U], most = top[g];
+#pragma unroll
     for (int u = 0; u < U; u++) {
       float dot = 0;
       for (int e = 0; e < E; e++) dot += q[g][e] * static_cast<float>(k[u].x[e]);
@@ -45,6 +49,7 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
     top[g] = most;
     total[g] *= old;
     for (int e = 0; e < E; e++) sum[g][e] *= old;
+#pragma unroll
     for (int u = 0; u < U; u++) {
       const float w = weight(score[u], most);
       total[g] += w;
@@ -54,6 +59,7 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
   }
 }
 __shared__ float parts[W][G][D + 2];
+#pragma unroll
 for (int g = 0; g < G; g++) {
   for (int far = LANES; far < 32; far *= 2) {
     const float other = __shfl_xor_sync(0xffffffff, top[g], far), most = fmaxf(top[g], other);
