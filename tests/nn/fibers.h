@@ -70,6 +70,19 @@ static int __float_as_int(float x) {
   return bits;
 }
 
+static float __uint_as_float(unsigned bits) {
+  float x;
+  memcpy(&x, &bits, 4);
+  return x;
+}
+
+static unsigned __byte_perm(unsigned low, unsigned high, unsigned places) {
+  const uint64_t both = uint64_t(high) << 32 | low;
+  unsigned found = 0;
+  for (int n = 0; n < 4; n++) found |= unsigned(both >> 8 * (places >> 4 * n & 7) & 255) << 8 * n;
+  return found;
+}
+
 static float rsqrtf(float x) { return 1 / sqrtf(x); }
 
 static void enter() {

@@ -3,7 +3,7 @@
 // keeps the sum of values with the largest score so far; in the end teams and warps are merged.
 // Numbers of 8 bits have a scale for each position of each head.
 constexpr bool SCALED = sizeof(Stored) == 1;
-constexpr int G = H / K, E = 8, LANES = D / E, TEAMS = 32 / LANES, WALKERS = W * TEAMS, U = 4;
+constexpr int G = H / K, E = SIZE<Stored>, LANES = D / E, TEAMS = 32 / LANES, WALKERS = W * TEAMS, U = 4;
 const int head = blockIdx.x, row = blockIdx.y, warp = threadIdx.x / 32;
 const int team = threadIdx.x % 32 / LANES, lane = threadIdx.x % LANES;
 const size_t columns = held_shape[2];
@@ -34,28 +34,39 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
     key_scale[u] = SCALED ? scales[first_key + position] : 1.0f;
     value_scale[u] = SCALED ? scales[first_value + position] : 1.0f;
   }
+  float score[G][U], x[E];
+#pragma unroll
+  for (int u = 0; u < U; u++) {
+    const bool there = first + u * WALKERS + team < count;
+    unpack(k[u], x);
+#pragma unroll
+    for (int g = 0; g < G; g++) {
+      float dot = 0;
+      for (int e = 0; e < E; e++) dot += q[g][e] * x[e];
+      for (int far = LANES / 2; far; far /= 2) dot += __shfl_xor_sync(0xffffffff, dot, far);
+      score[g][u] = there ? dot * key_scale[u] : -INFINITY;
+    }
+  }
 #pragma unroll
   for (int g = 0; g < G; g++) {
-    float score[U], most = top[g];
-#pragma unroll
-    for (int u = 0; u < U; u++) {
-      float dot = 0;
-      for (int e = 0; e < E; e++) dot += q[g][e] * static_cast<float>(k[u].x[e]);
-      for (int far = LANES / 2; far; far /= 2) dot += __shfl_xor_sync(0xffffffff, dot, far);
-      score[u] = first + u * WALKERS + team < count ? dot * key_scale[u] : -INFINITY;
-      most = fmaxf(most, score[u]);
-    }
+    float most = top[g];
+    for (int u = 0; u < U; u++) most = fmaxf(most, score[g][u]);
     const float old = weight(top[g], most);
     top[g] = most;
     total[g] *= old;
     for (int e = 0; e < E; e++) sum[g][e] *= old;
-#pragma unroll
     for (int u = 0; u < U; u++) {
-      const float w = weight(score[u], most);
+      const float w = weight(score[g][u], most);
       total[g] += w;
-      const float share = w * value_scale[u];
-      for (int e = 0; e < E; e++) sum[g][e] += share * static_cast<float>(v[u].x[e]);
+      score[g][u] = w * value_scale[u];
     }
+  }
+#pragma unroll
+  for (int u = 0; u < U; u++) {
+    unpack(v[u], x);
+#pragma unroll
+    for (int g = 0; g < G; g++)
+      for (int e = 0; e < E; e++) sum[g][e] += score[g][u] * x[e];
   }
 }
 __shared__ float parts[W][G][D + 2];

@@ -1,6 +1,6 @@
-// Copy the beginning of a row of `source` into a row of `held`, a thread for each 8 numbers.
+// Copy the beginning of a row of `source` into a row of `held`, a thread for each piece.
 // numbers: the row to read, the row to write, how many positions
-const size_t pieces = size_t(numbers[2]) * D / 8, n = blockIdx.x * size_t(256) + threadIdx.x;
+const size_t pieces = size_t(numbers[2]) * D / SIZE<T>, n = blockIdx.x * size_t(256) + threadIdx.x;
 const int head = blockIdx.y;
 if (n >= pieces) return;
 const T* from = source + (size_t(numbers[0]) * R + head) * source_shape[2] * D;

@@ -1,8 +1,29 @@
 // What the kernels share.
 template <typename T>
-struct alignas(sizeof(T) == 1 ? 8 : 16) Piece {
-  T x[8];
+constexpr int SIZE = sizeof(T) == 1 ? 16 : 8;
+
+// What a thread reads at once.
+template <typename T>
+struct alignas(16) Piece {
+  T x[SIZE<T>];
 };
+
+template <typename T>
+__device__ inline void unpack(const Piece<T>& from, float* to) {
+#pragma unroll
+  for (int n = 0; n < SIZE<T>; n++) to[n] = static_cast<float>(from.x[n]);
+}
+
+// As the last bits of 2^23 and more, since there are few units that convert.
+__device__ inline void unpack(const Piece<int8_t>& from, float* to) {
+#pragma unroll
+  for (int n = 0; n < 16; n += 4) {
+    const unsigned four = *reinterpret_cast<const unsigned*>(from.x + n) ^ 0x80808080u;
+#pragma unroll
+    for (int m = 0; m < 4; m++)
+      to[n + m] = __uint_as_float(__byte_perm(four, 0x4B000000u, 0x7440 + m)) - 8388736.0f;
+  }
+}
 
 template <typename T>
 struct alignas(4 * sizeof(T)) Quad {
