@@ -84,10 +84,16 @@ class Rows:
         length = -(-max(prompt.left for prompt in prompts) // PADDING) * PADDING
         rows = [prompt.embed(0, prompt.left) for prompt in prompts]
         filled = [mx.pad(row, [(0, 0), (0, length - row.shape[1]), (0, 0)]) for row in rows]
-        cache = Cache(self._stack.shape.num_hidden_layers, rows=len(rows))
-        self._stack.run(mx.concatenate(filled), cache)
+        cache = self._caches(mx.concatenate(filled))
         for n, prompt in enumerate(prompts):
             prompt.cache, prompt.row, prompt.read = cache, n, prompt.left
+
+    def _caches(self, x: mx.array) -> Cache:
+        if self._in_place:
+            return Cache.of(self._steps.read(x))
+        cache = Cache(self._stack.shape.num_hidden_layers, rows=len(x))
+        self._stack.run(x, cache)
+        return cache
 
     def join(self, prompt: Prompt) -> None:
         assert prompt.cache is not None

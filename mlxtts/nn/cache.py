@@ -7,6 +7,8 @@ one that leaves, and columns that no row needs any more are left out when there 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mlxtts.nn import mx
 
 STEP = 256  # columns come in so many
@@ -20,6 +22,15 @@ class Cache:
         self._starts = [0] * rows
         self._column = 0
         self._rows_changed()
+
+    @classmethod
+    def of(cls, layers: Sequence[mx.array]) -> Cache:
+        """Of rows that began at once: those of all layers, (rows, 2 kv_heads, columns, head_dim)
+        each."""
+        cache = cls(len(layers), len(layers[0]))
+        cache._layers, cache._column = [*layers], layers[0].shape[2]
+        cache._rows_changed()
+        return cache
 
     def __len__(self) -> int:
         """How many rows there are."""

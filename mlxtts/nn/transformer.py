@@ -104,23 +104,23 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array |
         return y.swapaxes(1, 2).reshape(batch, time, -1)
     if time > 1 and mask is None:
         mask = mx.tri(time, keys.shape[2], keys.shape[2] - time, dtype=mx.bool_)
-    y = _products(queries * scale, keys, values, mask)
-    return y.reshape(batch, heads, time, dim).swapaxes(1, 2).reshape(batch, time, -1)
+    if time > 1 and mask is not None:
+        mask = mx.tile(mask, (heads // keys.shape[1], 1))
+    return by_products(queries, keys, values, mask)
 
 
-def _products(
+def by_products(
     queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array | None
 ) -> mx.array:
-    """(B, K, H / K * T, D): the heads of a group, and their positions, are the rows of a product;
-    scores are in float32."""
+    """As `attend`; the heads of a group, and their positions, are the rows of a product, and so of
+    `mask`, (B, 1, H / K * T, S); None for all. Scores are in float32."""
     batch, heads, time, dim = queries.shape
-    groups = keys.shape[1]
-    grouped = queries.reshape(batch, groups, -1, dim).astype(mx.float32)
-    scores = grouped @ keys.swapaxes(2, 3).astype(mx.float32)
+    scaled = queries.reshape(batch, keys.shape[1], -1, dim) * dim**-0.5
+    scores = scaled.astype(mx.float32) @ keys.swapaxes(2, 3).astype(mx.float32)
     if mask is not None:
-        seen = mx.tile(mask, (heads // groups, 1)) if time > 1 else mask
-        scores = mx.where(seen, scores, -mx.inf)
-    return mx.softmax(scores, axis=-1).astype(values.dtype) @ values
+        scores = mx.where(mask, scores, -mx.inf)
+    y = mx.softmax(scores, axis=-1).astype(values.dtype) @ values
+    return y.reshape(batch, heads, time, dim).swapaxes(1, 2).reshape(batch, time, -1)
 
 
 class MLP(Module):

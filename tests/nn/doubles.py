@@ -27,6 +27,18 @@ def placed(qkv: Numbers, held: Numbers, positions: Numbers, rates: Numbers, head
     return x[:, :heads].reshape(len(x), -1)
 
 
+def turned(qkv: Numbers, rates: Numbers, heads: int, dim: int) -> tuple[Numbers, Numbers]:
+    batch, time, width = qkv.shape
+    held = np.zeros((batch * time, width // dim - heads, time, dim), dtype=np.float32)
+    positions = np.tile(np.arange(time), batch)
+    queries = placed(qkv.reshape(batch * time, -1), held, positions, rates, heads)
+    there = held[np.arange(batch * time), :, positions].reshape(batch, time, -1, dim)
+    return (
+        queries.reshape(batch, time, heads, dim).swapaxes(1, 2).copy(),
+        there.swapaxes(1, 2).copy(),
+    )
+
+
 def attended(queries: Numbers, held: Numbers, positions: Numbers) -> Numbers:
     groups, dim = held.shape[1] // 2, held.shape[3]
     rows = []
@@ -100,6 +112,11 @@ def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads
         rows = range(len(at))
         there[rows, :, at], scales[rows, :, at] = packed(whole[rows, :, at])
     return mx.array(queries)
+
+
+def turn(qkv: mx.array, rates: mx.array, heads: int, dim: int) -> tuple[mx.array, mx.array]:
+    queries, held = turned(_memory(qkv), _memory(rates), heads, dim)
+    return mx.array(queries), mx.array(held)
 
 
 def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:

@@ -18,6 +18,7 @@ ATTEND = "f queries, f held, i held_shape, f scales, i positions, F attended"
 KERNELS = {
     "place": (PLACE, "H=6, K=2, D=64"),
     "place.8": (PLACE.replace("f held", "b held"), "H=6, K=2, D=64"),
+    "turn": ("f qkv, i qkv_shape, f rates, F queries, F held", "H=6, K=2, D=64"),
     "attend": (ATTEND, "H=6, K=2, D=64, W=2"),
     "attend.wide": (ATTEND, "H=2, K=2, D=128, W=1"),
     "attend.8": (ATTEND.replace("f held", "b held"), "H=6, K=2, D=64, W=2"),
@@ -75,6 +76,15 @@ def test_place_in_8_bits(kernels: ctypes.CDLL) -> None:
     assert scales[2, 0, POSITIONS[2]] == 1
     held[rows, :, POSITIONS] = before[rows, :, POSITIONS]
     np.testing.assert_array_equal(held, before)
+
+
+def test_turn(kernels: ctypes.CDLL) -> None:
+    qkv = numbers(2, 5, 10 * 64)
+    queries, held = np.zeros((2, 6, 5, 64), "f"), np.zeros((2, 4, 5, 64), "f")
+    run(kernels.turn, (10, 10), 32, qkv, shape(qkv), rates(), queries, held)
+    expected = doubles.turned(qkv, rates(), 6, 64)
+    np.testing.assert_allclose(queries, expected[0], atol=1e-5)
+    np.testing.assert_allclose(held, expected[1], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,25 @@ def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads
     return queries  # type: ignore[no-any-return]
 
 
+def turn(qkv: mx.array, rates: mx.array, heads: int, dim: int) -> tuple[mx.array, mx.array]:
+    """Turn the queries and keys of prompts, from their first position on.
+
+    qkv: (B, T, (heads + 2 kv_heads) * dim); rates as for `place`. Returns the queries, (B, heads,
+    T, dim), and the keys and values, (B, 2 kv_heads, T, dim).
+    """
+    batch, time, width = qkv.shape
+    groups = width // dim - heads
+    queries, held = kernel("turn", ("qkv", "rates"), "queries", "held")(
+        inputs=[qkv, rates],
+        template=[("T", qkv.dtype), ("H", heads), ("K", groups // 2), ("D", dim)],
+        grid=(dim // 2 * (heads + groups), batch * time, 1),
+        threadgroup=(dim // 2, 1, 1),
+        output_shapes=[(batch, heads, time, dim), (batch, groups, time, dim)],
+        output_dtypes=[qkv.dtype, qkv.dtype],
+    )
+    return queries, held
+
+
 def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
     """Attention of one position a row, (B, heads * D), to its own and all before; `held` and
     `positions` as for `place`. Returns (B, heads * D)."""

@@ -3,12 +3,7 @@ const int pair = threadIdx.x, head = blockIdx.x, row = blockIdx.y;
 const size_t columns = held_shape[2], position = positions[row];
 const T* from = qkv + (size_t(row) * (H + 2 * K) + head) * D + 2 * pair;
 float x = static_cast<float>(from[0]), y = static_cast<float>(from[1]);
-if (head < H + K) {
-  float sine, cosine, real = x;
-  sincosf(position * rates[pair], &sine, &cosine);
-  x = real * cosine - y * sine;
-  y = real * sine + y * cosine;
-}
+if (head < H + K) rotate(x, y, position * rates[pair]);
 if (head < H) {
   T* to = queries + (size_t(row) * H + head) * D;
   to[2 * pair] = static_cast<T>(x);

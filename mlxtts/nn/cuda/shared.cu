@@ -30,6 +30,13 @@ struct alignas(4 * sizeof(T)) Quad {
   T x[4];
 };
 
+__device__ inline void rotate(float& x, float& y, float angle) {
+  float sine, cosine, real = x;
+  sincosf(angle, &sine, &cosine);
+  x = real * cosine - y * sine;
+  y = real * sine + y * cosine;
+}
+
 __device__ inline float sigmoid(float x) { return 1 / (1 + __expf(-x)); }
 
 __device__ inline float weight(float score, float top) {
