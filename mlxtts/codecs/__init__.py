@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,10 @@ from mlxtts.nn import mx
 
 Samples = npt.NDArray[np.float32]
 """(n,), off the device."""
+
+
+Pending = Callable[[], list[Samples]]
+"""Of several streams, samples that may still be under way on a GPU: waits for them."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,16 @@ class Codec(Protocol):
 
     def flush(self, streams: Sequence[Any]) -> list[Samples]:
         """`flush` of several streams in one go."""
+
+
+@runtime_checkable
+class Eager(Codec, Protocol):
+    """A codec that can leave a GPU to its work."""
+
+    def begin(
+        self, streams: Sequence[Any], frames: Sequence[Sequence[Any]] | None = None
+    ) -> Pending:
+        """`push`, or `flush` without frames; the streams may be used further at once."""
 
 
 class Encoder(Protocol):

@@ -8,11 +8,11 @@ gets the samples.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from mlxtts.audio.chunks import WIDTH, Rechunk, Trim
-from mlxtts.codecs import Codec, Samples, Stream
+from mlxtts.codecs import Codec, Eager, Pending, Samples, Stream
 from mlxtts.errors import TokensError, UsageError, VoiceError
 from mlxtts.nn import on_cpu
 from mlxtts.nn.random import key
@@ -22,7 +22,8 @@ SILENCE = 10 ** (-50 / 20)
 LEAD = 0.01  # seconds kept before the onset
 
 Frames = list[tuple[int, ...] | str]
-Work = Generator[tuple[Stream, Frames | None], Samples, list[bytes]]
+Ask = tuple[Stream, Frames | None]
+Work = Generator[Ask, Samples, list[bytes]]
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,14 @@ def _joined(words: Sequence[str], places: Sequence[tuple[float, float]]) -> list
 
 def together(codec: Codec, works: Sequence[Work]) -> list[list[bytes]]:
     """Do the work of several utterances, and what they ask of the codec in common calls."""
+    return begin(codec, works)()
+
+
+def begin(codec: Codec, works: Sequence[Work]) -> Callable[[], list[list[bytes]]]:
+    """`together` as far as there is nothing to wait for; the rest is done when it is called."""
     done: list[list[bytes]] = [[] for _ in works]
-    asked: dict[int, tuple[Stream, Frames | None]] = {}
+    asked: dict[int, Ask] = {}
+    under_way: list[tuple[list[int], Pending]] = []
 
     def go_on(n: int, samples: Samples | None) -> None:
         try:
@@ -225,18 +232,35 @@ def together(codec: Codec, works: Sequence[Work]) -> list[list[bytes]]:
         except StopIteration as end:
             done[n] = end.value
 
+    def call() -> None:
+        while asked:
+            count = _count(next(iter(asked.values())))
+            alike = {n: asked.pop(n) for n in [*asked] if _count(asked[n]) == count}
+            under_way.append(([*alike], _call(codec, [*alike.values()])))
+
+    def finish() -> list[list[bytes]]:
+        while under_way:
+            rows, pending = under_way.pop(0)
+            for n, piece in zip(rows, pending(), strict=True):
+                go_on(n, piece)
+            call()
+        return done
+
     for n in range(len(works)):
         go_on(n, None)
-    while asked:
-        count = _count(next(iter(asked.values())))
-        alike = {n: asked.pop(n) for n in [*asked] if _count(asked[n]) == count}
-        streams = [stream for stream, _ in alike.values()]
-        frames = [frames for _, frames in alike.values() if frames]
-        samples = codec.push(streams, frames) if frames else codec.flush(streams)
-        for n, piece in zip(alike, samples, strict=True):
-            go_on(n, piece)
-    return done
+    call()
+    return finish
 
 
-def _count(ask: tuple[Stream, Frames | None]) -> int:
+def _call(codec: Codec, asked: Sequence[Ask]) -> Pending:
+    """What streams ask of the codec, all of them for as many frames."""
+    streams = [stream for stream, _ in asked]
+    frames = [frames for _, frames in asked if frames] or None
+    if isinstance(codec, Eager):
+        return codec.begin(streams, frames)
+    samples = codec.push(streams, frames) if frames else codec.flush(streams)
+    return lambda: samples
+
+
+def _count(ask: Ask) -> int:
     return len(ask[1] or [])

@@ -3,19 +3,23 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from mlxtts.audio.chunks import WIDTH
 from mlxtts.codecs import Codec
-from mlxtts.codecs.utterance import Options, Utterance, Work, together
+from mlxtts.codecs.utterance import Options, Utterance, Work, begin
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.order import Spoken
 from mlxtts.engine.request import Request
+from mlxtts.nn import on_cpu
 from mlxtts.wire.pcm0 import Frame
 from mlxtts.wire.tokens import Begin, Codes, End
 
 DEFAULT = Options()
+MANY = None if on_cpu() else 16
+"""From so many streams on their sound is fetched a step later, since a GPU has the next frame to
+compute meanwhile, and would stand still while theirs is handed on."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,15 @@ def frames(events: Iterable[Event], rate: int) -> Iterator[Frame]:
             yield Frame(rate)
 
 
+@dataclass
+class Decoding:
+    """A step's records, by utterance, and what waits for their sound."""
+
+    records: dict[str, list[Spoken]]
+    finish: Callable[[], list[list[bytes]]]
+    names: list[str]
+
+
 class Synthesis:
     """Speaks as many requests at a time as the engine does. The frames of a step are decoded in
     common."""
@@ -50,13 +63,14 @@ class Synthesis:
         self._wanted: dict[str, tuple[Request, Options]] = {}
         self._utterances: dict[str, Utterance] = {}
         self._sent: dict[str, int] = {}
+        self._under_way: Decoding | None = None
         self.rate = codec.rate
         """Samples a second."""
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do until the next `add`."""
-        return self._engine.idle
+        return self._engine.idle and not self._under_way
 
     @property
     def room(self) -> int:
@@ -74,29 +88,51 @@ class Synthesis:
         """Give an utterance up, at once and without the rest of its sound; its end, if it had
         begun."""
         self._forget(id)
+        if self._under_way:
+            self._under_way.records.pop(id, None)
         return [end for end in self._engine.cancel(id) if isinstance(end, End)]
 
     def step(self) -> list[Event]:
         """Work for about one frame; what has come of it."""
-        return [*self._events(self._engine.step())]
+        records = self._engine.step()
+        events = self._fetch()
+        many = self._decode(records)
+        return events if many else events + self._fetch()
 
     def run(self) -> Iterator[Event]:
         """Step until idle."""
         while not self.idle:
             yield from self.step()
 
-    def _events(self, records: list[Spoken]) -> Iterator[Event]:
+    def _decode(self, records: list[Spoken]) -> bool:
+        """Begin to; whether they are many."""
         of: dict[str, list[Spoken]] = {}
         for record in records:
             of.setdefault(record.id, []).append(record)
-        sound = together(self._codec, [self._work(id, of[id]) for id in of])
-        for id, pieces in zip(of, sound, strict=True):
-            yield from (record for record in of[id] if isinstance(record, Begin))
+        finish = begin(self._codec, [self._work(id, of[id]) for id in of])
+        self._under_way = Decoding(of, finish, [*of])
+        return MANY is not None and len(of) >= MANY
+
+    def _fetch(self) -> list[Event]:
+        if not (done := self._under_way):
+            return []
+        self._under_way = None
+        events: list[Event] = []
+        for id, pieces in zip(done.names, done.finish(), strict=True):
+            events += self._events(id, done.records.get(id, []), pieces)
+        return events
+
+    def _events(self, id: str, records: list[Spoken], pieces: list[bytes]) -> Iterator[Event]:
+        if records:  # it has not been given up
+            yield from (record for record in records if isinstance(record, Begin))
             yield from self._sounds(id, pieces)
-            for record in of[id]:
-                if isinstance(record, End):
-                    self._forget(id)
-                    yield record
+            yield from self._ends(records)
+
+    def _ends(self, records: list[Spoken]) -> Iterator[End]:
+        for record in records:
+            if isinstance(record, End):
+                self._forget(record.id)
+                yield record
 
     def _sounds(self, id: str, pieces: Iterable[bytes]) -> Iterator[Sound]:
         for piece in pieces:
@@ -106,22 +142,23 @@ class Synthesis:
 
     def _work(self, id: str, records: Iterable[Spoken]) -> Work:
         """What an utterance's records ask of the codec."""
-        pieces = []
+        utterance, pieces = self._utterances.get(id), []
         for record in records:
             if isinstance(record, Begin):
-                pieces += self._begin(record)
-            elif isinstance(record, Codes):
-                pieces += yield from self._utterances[id].push(record)
+                utterance = self._utterances[id] = self._new(record)
+                pieces += utterance.silence(record.pause)
+                continue
+            assert utterance
+            if isinstance(record, Codes):
+                pieces += yield from utterance.push(record)
             else:
-                pieces += yield from self._utterances[id].flush()
+                pieces += yield from utterance.flush()
         return pieces
 
-    def _begin(self, record: Begin) -> list[bytes]:
+    def _new(self, record: Begin) -> Utterance:
         request, options = self._wanted[record.id]
         drawn = replace(record, id=request.name or record.id)
-        utterance = Utterance(self._codec, options, request.seed, drawn)
-        self._utterances[record.id] = utterance
-        return utterance.silence(record.pause)
+        return Utterance(self._codec, options, request.seed, drawn)
 
     def _forget(self, id: str) -> None:
         self._wanted.pop(id, None)

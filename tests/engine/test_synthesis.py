@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -90,7 +91,50 @@ def test_cancelling_is_at_once() -> None:
     assert {e.id for e in s.run()} == {"1"}
 
 
-def test_the_starter_sounds_as_through_a_pipeline() -> None:
+def test_the_sound_of_many_is_fetched_a_step_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps() -> list[list[Event]]:
+        s, _ = synthesis(2)
+        for name, text in (("1", "abcd"), ("2", "ab")):
+            s.add(request(name, text))
+        found = []
+        while not s.idle:
+            found.append(s.step())
+        return found
+
+    at_once = steps()
+    monkeypatch.setattr("mlxtts.engine.synthesis.MANY", 2)
+    later = steps()
+    for name in "12":
+        assert heard([*chain(*later)], name) == heard([*chain(*at_once)], name)
+    sounds = [
+        [any(isinstance(e, Sound) for e in events) for events in found]
+        for found in (later, at_once)
+    ]
+    assert sounds[0].index(True) == sounds[1].index(True) + 1
+
+
+def test_what_is_cancelled_while_its_sound_is_under_way_is_not_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mlxtts.engine.synthesis.MANY", 2)
+    s, _ = synthesis(3)
+    for name in "123":
+        s.add(request(name, "abcd"))
+    events = s.step() + s.step()
+    while not heard(events, "1"):
+        events = s.step()
+    assert s.cancel("2") == [End("2", "cancel")]
+    rest = [*s.run()]
+    assert {e.id for e in rest} == {"1", "3"}
+    assert heard(events + rest, "3")[-10:] == [0.03] * 10
+    assert s.idle
+
+
+@pytest.mark.parametrize("many", [None, 1])
+def test_the_starter_sounds_as_through_a_pipeline(
+    monkeypatch: pytest.MonkeyPatch, many: int | None
+) -> None:
+    monkeypatch.setattr("mlxtts.engine.synthesis.MANY", many)
     speaker = Speaker("starter")
     texts = ["One. And then two.", "Three?", "No, four."]
     requests = [

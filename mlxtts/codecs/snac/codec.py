@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlxtts.codecs import Samples, Span, refused
+from mlxtts.codecs import Pending, Samples, Span, refused
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
 from mlxtts.codecs.snac.decoder import Decoder, Row, State, gather
@@ -84,16 +84,31 @@ class Codec(Module):
     def push(
         self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
     ) -> list[Samples]:
-        waits = [stream.wait for stream in streams]
-        pieces = self._decode(streams, frames)
-        early = {n: wait for n, wait in enumerate(waits) if wait is not None}
-        ends = [streams[n].end - wait * self.frame_samples for n, wait in early.items()]
-        for n, rest in zip(early, self._rest([streams[n] for n in early], ends), strict=True):
-            pieces[n] = np.concatenate([pieces[n], rest])
-        return pieces
+        return self.begin(streams, frames)()
 
     def flush(self, streams: Sequence[Stream]) -> list[Samples]:
-        return self._rest(streams, [stream.end for stream in streams])
+        return self.begin(streams)()
+
+    def begin(
+        self,
+        streams: Sequence[Stream],
+        frames: Sequence[Sequence[Sequence[int]]] | None = None,
+    ) -> Pending:
+        if frames is None:
+            return self._rest(streams, [stream.end for stream in streams])
+        waits = [stream.wait for stream in streams]
+        settled = self._decode(streams, frames)
+        early = {n: wait for n, wait in enumerate(waits) if wait is not None}
+        ends = [streams[n].end - wait * self.frame_samples for n, wait in early.items()]
+        rest = self._rest([streams[n] for n in early], ends)
+
+        def samples() -> list[Samples]:
+            pieces = settled()
+            for n, more in zip(early, rest(), strict=True):
+                pieces[n] = np.concatenate([pieces[n], more])
+            return pieces
+
+        return samples
 
     def latents(self, frames: mx.array) -> mx.array:
         """(B, F, frame_codes) codes to (B, F * frame_latents, latents)."""
@@ -106,35 +121,41 @@ class Codec(Module):
 
     def _decode(
         self, streams: Sequence[Stream], frames: Sequence[Sequence[Sequence[int]]]
-    ) -> list[Samples]:
+    ) -> Pending:
         """The samples that are settled by further frames."""
         before = _gather(streams)
         more = len(before.positions) - len(streams)
         latents = self.latents(mx.array([*frames, *[frames[-1]] * more]))
         decoded, start, after = self.decoder(latents, before)
-        mx.eval(decoded, after.carries)
-        samples = np.asarray(decoded)
-        found = []
+        parts = []
         for row, stream in enumerate(streams):
             stream.place = after, row
             at = before.positions[row] * self.config.hop_length + start
-            found.append(stream.take(samples[row], at))
-        return found
+            parts.append(stream.claim(at, at + decoded.shape[1]))
+        return _begun(decoded, parts, after.carries)
 
-    def _rest(self, streams: Sequence[Stream], ends: Sequence[int]) -> list[Samples]:
+    def _rest(self, streams: Sequence[Stream], ends: Sequence[int]) -> Pending:
         """The samples not sent yet before `ends`, as if the frames so far were all."""
         if all(end <= stream.sent for stream, end in zip(streams, ends, strict=True)):
-            return [np.zeros(0, np.float32)] * len(streams)
+            return lambda: [np.zeros(0, np.float32)] * len(streams)
         config = self.config
         state = _gather(streams)
         size = len(state.positions), -(-self.lag // config.hop_length), config.latents
         silence = mx.zeros(size)
         decoded, start, _ = self.decoder(silence, state, ended=True)
-        samples = np.asarray(decoded)
-        return [
-            stream.take(samples[row], stream.end + start, end)
-            for row, (stream, end) in enumerate(zip(streams, ends, strict=True))
-        ]
+        there = zip(streams, ends, strict=True)
+        return _begun(decoded, [stream.claim(stream.end + start, end) for stream, end in there])
+
+
+def _begun(decoded: mx.array, parts: Sequence[slice], more: Sequence[mx.array] = ()) -> Pending:
+    """Have samples, (B, n), and what else there is, computed; a part of each row."""
+    (mx.eval if on_cpu() else mx.async_eval)(decoded, *more)
+
+    def samples() -> list[Samples]:
+        rows = np.asarray(decoded)
+        return [rows[row, part] for row, part in enumerate(parts)]
+
+    return samples
 
 
 def _gather(streams: Sequence[Stream]) -> State:
@@ -187,11 +208,11 @@ class Stream:
         early = self._first is not None and not self.end
         return self._first if early else self._lookahead
 
-    def take(self, samples: Samples, start: int, stop: int | None = None) -> Samples:
-        """Those of samples start ... stop - 1 that have not been sent."""
-        stop = start + len(samples) if stop is None else stop
+    def claim(self, start: int, stop: int) -> slice:
+        """Take those of samples start ... stop - 1 that have not been sent for sent: which ones
+        they are, counted from `start`."""
         first = max(self.sent, start, 0)
         if first >= stop:
-            return samples[:0]
+            return slice(0)
         self.sent = stop
-        return samples[first - start : stop - start]
+        return slice(first - start, stop - start)
