@@ -21,47 +21,55 @@ class Steps:
 
     def __init__(self, stack: Stack) -> None:
         shape = stack.shape
-        self._norm, self._rates = stack.norm, stack.rope.rates
+        self._rates = stack.rope.rates
         self._groups = shape.num_attention_heads // shape.num_key_value_heads
-        how = shape.num_attention_heads, shape.head_dim, shape.rms_norm_eps
-        self._layers = [_layer(block, *how) for block in stack.layers]
+        self._how = shape.num_attention_heads, shape.head_dim
+        self._eps = shape.rms_norm_eps
+        befores = [block.input_layernorm.weight for block in stack.layers]
+        self._first, *nexts = [*befores, stack.norm.weight]
+        self._layers = [
+            self._layer(block, after) for block, after in zip(stack.layers, nexts, strict=True)
+        ]
 
     def __call__(self, x: mx.array, slots: Slots) -> mx.array:
         """Hidden states, (B, hidden_size), of the next input of each row, of the same shape."""
         slots.begin()
-        positions = slots.positions
+        positions, normal = slots.positions, self._normal(x)
         for (layer, parts), held in zip(self._layers, slots.layers, strict=True):
-            x = layer.step(x, held, positions, self._rates, parts)
+            x, normal = layer.step(x, normal, held, positions, parts)
         slots.advance()
-        hidden: mx.array = self._norm(x)
-        return hidden
+        return normal
 
     def read(self, x: mx.array) -> list[mx.array]:
         """Of prompts, (B, T, hidden_size), from their first position on: the keys and values of
         each layer, (B, 2 kv_heads, T, D)."""
         mask = mx.tile(mx.tri(x.shape[1], dtype=mx.bool_), (self._groups, 1))
-        layers = []
+        layers, normal = [], self._normal(x)
         for layer, parts in self._layers:
-            x, held = layer.read(x, mask, self._rates, parts)
+            x, normal, held = layer.read(x, normal, mask, parts)
             layers.append(held)
         return layers
 
+    def _normal(self, x: mx.array) -> mx.array:
+        return mx.fast.rms_norm(x, self._first, self._eps)
+
+    def _layer(self, block: Block, after: mx.array) -> tuple[Layer, dict[str, Any]]:
+        attention, mlp = block.self_attn, block.mlp
+        layers = (attention.qkv_proj, attention.o_proj, mlp.gate_up_proj, mlp.down_proj)
+        parts: dict[str, Any] = {
+            name: dict(layer.parameters()) for name, layer in zip(MATRICES, layers, strict=True)
+        }
+        parts["norms"] = [block.post_attention_layernorm.weight, after]
+        parts["rates"], parts["eps"] = self._rates, mx.array([self._eps])
+        return _compiled(*self._how, tuple(_packing(layer) for layer in layers)), parts
+
 
 class Layer(NamedTuple):
-    """What is compiled of a layer."""
+    """What is compiled of a layer, from the sum of those before and that normalised to the same
+    for the next."""
 
-    step: Callable[..., mx.array]
-    read: Callable[..., tuple[mx.array, mx.array]]
-
-
-def _layer(block: Block, heads: int, dim: int, eps: float) -> tuple[Layer, dict[str, Any]]:
-    attention, mlp = block.self_attn, block.mlp
-    layers = (attention.qkv_proj, attention.o_proj, mlp.gate_up_proj, mlp.down_proj)
-    parts: dict[str, Any] = {
-        name: dict(layer.parameters()) for name, layer in zip(MATRICES, layers, strict=True)
-    }
-    parts["norms"] = [block.input_layernorm.weight, block.post_attention_layernorm.weight]
-    return _compiled(heads, dim, eps, tuple(_packing(layer) for layer in layers)), parts
+    step: Callable[..., tuple[mx.array, mx.array]]
+    read: Callable[..., tuple[mx.array, mx.array, mx.array]]
 
 
 def _packing(layer: Module) -> Packing | None:
@@ -71,33 +79,33 @@ def _packing(layer: Module) -> Packing | None:
 
 
 @functools.cache
-def _compiled(heads: int, dim: int, eps: float, packings: tuple[Packing | None, ...]) -> Layer:
+def _compiled(heads: int, dim: int, packings: tuple[Packing | None, ...]) -> Layer:
     packing = dict(zip(MATRICES, packings, strict=True))
 
     def product(x: mx.array, parts: dict[str, Parts], name: str) -> mx.array:
         return _product(x, parts[name], packing[name])
 
-    def projected(x: mx.array, parts: dict[str, Any]) -> mx.array:
-        return product(mx.fast.rms_norm(x, parts["norms"][0], eps), parts, "qkv_proj")
-
-    def rest(x: mx.array, attended: mx.array, parts: dict[str, Any]) -> mx.array:
-        x = x + product(attended, parts, "o_proj")
-        both = product(mx.fast.rms_norm(x, parts["norms"][1], eps), parts, "gate_up_proj")
-        gate, up = mx.split(both, 2, axis=-1)
-        return x + product(gate * mx.sigmoid(gate) * up, parts, "down_proj")
+    def rest(x: mx.array, attended: mx.array, parts: dict[str, Any]) -> tuple[mx.array, mx.array]:
+        after, following = parts["norms"]
+        x, normal = cuda.add_norm(x, product(attended, parts, "o_proj"), after, parts["eps"])
+        gate, up = mx.split(product(normal, parts, "gate_up_proj"), 2, axis=-1)
+        more = product(gate * mx.sigmoid(gate) * up, parts, "down_proj")
+        return cuda.add_norm(x, more, following, parts["eps"])
 
     def step(
-        x: mx.array, held: cuda.Held, positions: mx.array, rates: mx.array, parts: dict[str, Any]
-    ) -> mx.array:
-        queries = cuda.place(projected(x, parts), held, positions, rates, heads)
+        x: mx.array, normal: mx.array, held: cuda.Held, positions: mx.array, parts: dict[str, Any]
+    ) -> tuple[mx.array, mx.array]:
+        qkv = product(normal, parts, "qkv_proj")
+        queries = cuda.place(qkv, held, positions, parts["rates"], heads)
         return rest(x, cuda.attend(queries, held, positions), parts)
 
     def read(
-        x: mx.array, mask: mx.array, rates: mx.array, parts: dict[str, Any]
-    ) -> tuple[mx.array, mx.array]:
-        queries, held = cuda.turn(projected(x, parts), rates, heads, dim)
+        x: mx.array, normal: mx.array, mask: mx.array, parts: dict[str, Any]
+    ) -> tuple[mx.array, mx.array, mx.array]:
+        qkv = product(normal, parts, "qkv_proj")
+        queries, held = cuda.turn(qkv, parts["rates"], heads, dim)
         keys, values = mx.split(held, 2, axis=1)
-        return rest(x, by_products(queries, keys, values, mask), parts), held
+        return *rest(x, by_products(queries, keys, values, mask), parts), held
 
     return Layer(mx.compile(step), mx.compile(read))
 

@@ -113,6 +113,7 @@ def orpheus(folder: Path, shape: str) -> str:
     raw = models.SHAPES[shape]
     kind = mx.float32 if shape == "tiny" else mx.bfloat16
     mx.save_safetensors(str(folder / "model.safetensors"), models.tensors(raw, kind))
+    mx.clear_cache()  # the server's GPU is this one
     (folder / "config.json").write_text(json.dumps(raw))
     shutil.copy(STARTER / "tokenizer.json", folder)
     codec = weights.SNAC_SMALL if shape == "tiny" else weights.SNAC_FULL

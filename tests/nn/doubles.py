@@ -52,6 +52,11 @@ def attended(queries: Numbers, held: Numbers, positions: Numbers) -> Numbers:
     return np.stack(rows).astype(np.float32)
 
 
+def added(x: Numbers, y: Numbers, weight: Numbers, eps: Numbers) -> tuple[Numbers, Numbers]:
+    total = x + y
+    return total, total / np.sqrt((total**2).mean(-1, keepdims=True) + eps) * weight
+
+
 def chosen(logits: Numbers, settings: Numbers, noise: Numbers, said: Numbers, slot: int) -> Numbers:
     codes = []
     for row, (temperature, draw, top_p, min_p, penalty) in enumerate(settings.tolist()):
@@ -117,6 +122,13 @@ def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads
 def turn(qkv: mx.array, rates: mx.array, heads: int, dim: int) -> tuple[mx.array, mx.array]:
     queries, held = turned(_memory(qkv), _memory(rates), heads, dim)
     return mx.array(queries), mx.array(held)
+
+
+def add_norm(
+    x: mx.array, y: mx.array, weight: mx.array, eps: mx.array
+) -> tuple[mx.array, mx.array]:
+    total, normal = added(*map(_memory, (x, y, weight, eps)))
+    return mx.array(total), mx.array(normal)
 
 
 def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:

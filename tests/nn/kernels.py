@@ -31,8 +31,8 @@ def written(kernels: Mapping[str, tuple[str, str]]) -> str:
             f"static void {whole}_body({head}) {{ using T = float; using Stored = {stored};",
             f"constexpr int {constants};",
             source(name.partition(".")[0]),
-            f'}}\nextern "C" void {whole}(int x, int y, int threads, {head}) {{',
-            f"launch({{x, y}}, threads, [=] {{ {whole}_body({names}); }}); }}",
+            f'}}\nextern "C" void {whole}(int across, int down, int threads, {head}) {{',
+            f"launch({{across, down}}, threads, [=] {{ {whole}_body({names}); }}); }}",
         ]
     return "\n".join(parts)
 

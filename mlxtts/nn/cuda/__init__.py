@@ -86,6 +86,21 @@ def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
     return attended  # type: ignore[no-any-return]
 
 
+def add_norm(
+    x: mx.array, y: mx.array, weight: mx.array, eps: mx.array
+) -> tuple[mx.array, mx.array]:
+    """x + y, (..., N), and that by its root mean square times `weight`, (N,); eps: (1,) float32."""
+    total, normal = kernel("add_norm", ("x", "y", "weight", "eps"), "sum", "normal")(
+        inputs=[x, y, weight, eps],
+        template=[("T", x.dtype), ("N", x.shape[-1]), ("THREADS", 256)],
+        grid=(256 * (x.size // x.shape[-1]), 1, 1),
+        threadgroup=(256, 1, 1),
+        output_shapes=[x.shape, x.shape],
+        output_dtypes=[x.dtype, x.dtype],
+    )
+    return total, normal
+
+
 def copy_row(
     sources: Sequence[mx.array], row: int, held: Sequence[mx.array], to: int, count: int
 ) -> list[mx.array]:
