@@ -31,10 +31,10 @@ class Frame:
 class Engine:
     """Speaks as many as `width` requests at a time."""
 
-    def __init__(self, model: Model, config: Config, width: int = 1) -> None:
+    def __init__(self, model: Model, config: Config, width: int = 1, cache_bits: int = 16) -> None:
         self._model = model
         self._config = config
-        self._batch = model.batch(width)
+        self._batch = model.batch(width, cache_bits)
         self._scheduler = Scheduler(width)
         self._prompts: dict[Job, Prompt] = {}
         self._ahead: Frame | None = None

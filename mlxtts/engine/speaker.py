@@ -23,6 +23,8 @@ from mlxtts.wire.tokens import Header
 class Speaker:
     """What is known of a model before its weights are loaded; `load` gives the engine.
 
+    cache_bits: of keys and values, 16 or, on a GPU of NVIDIA's, 8.
+
     Raises ModelError if `name` is no model, HubError if it cannot be downloaded.
     """
 
@@ -36,6 +38,7 @@ class Speaker:
             config = replace(config, voices=entry.voices, languages=entry.languages)
         self.config: models.Config = config
         self.frontend = self._frontend()
+        self.cache_bits = 16
         self._example: models.Example | None = None
 
     def _frontend(self) -> Frontend:
@@ -78,7 +81,7 @@ class Speaker:
 
     def load(self, width: int = 1) -> Engine:
         """An engine that speaks so many utterances at a time. The weights are loaded once."""
-        return Engine(self.model, self.config, width)
+        return Engine(self.model, self.config, width, self.cache_bits)
 
     def synthesis(self, width: int = 1) -> Synthesis:
         """The same with its codec, which is loaded once, too."""

@@ -193,8 +193,9 @@ class Model(Protocol):
         """What begins a segment. `keys`: see nn.random. `example`: only for a model whose
         configuration says that it takes one."""
 
-    def batch(self, width: int = 1) -> Batch:
-        """One without rows, of which there will be at most `width`."""
+    def batch(self, width: int = 1, cache_bits: int = 16) -> Batch:
+        """One without rows, of which there will be at most `width`. `cache_bits`: 8 for keys and
+        values in as many; raises UsageError where that cannot be."""
 
     def expectations(self, text: str, voice: str, frames: Sequence[Any]) -> list[mx.array]:
         """What the model expects where a segment is spoken in these frames: of each code, given all

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlxtts.errors import UsageError
 from mlxtts.nn import Module, cuda, mx, on_cpu, on_cuda
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.quantization import unpack
@@ -46,7 +47,14 @@ class Rows:
     """
 
     def __init__(
-        self, model: Module, stack: Stack, width: int, codes: int, size: int, window: int
+        self,
+        model: Module,
+        stack: Stack,
+        width: int,
+        codes: int,
+        size: int,
+        window: int,
+        cache_bits: int = 16,
     ) -> None:
         self._stack = stack
         self._codes, self._size, self._window = codes, size, window
@@ -54,8 +62,10 @@ class Rows:
         self._cache: Cache | Slots = Cache(stack.shape.num_hidden_layers, rows=0)
         if on_cuda() and width > 1:
             unpack(model)
+        if cache_bits != 16 and not self._in_place:
+            raise UsageError(f"--cache-bits {cache_bits}: needs a GPU of NVIDIA's")
         if self._in_place:
-            self._cache = Slots()
+            self._cache = Slots(None if cache_bits == 16 else cache_bits)
             self._steps = Steps(stack)
         self._prompts: list[Prompt] = []
         self._changed = False

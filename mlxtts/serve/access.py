@@ -141,8 +141,10 @@ class Guard:
             await response(scope, receive, send)
 
 
-def read_token(path: str) -> str:
-    """The first line of a file. Raises UsageError for an empty one, OSError."""
+def read_token(path: str | None) -> str | None:
+    """The first line of a file, if there is one. Raises UsageError for an empty one, OSError."""
+    if not path:
+        return None
     with subject(path):
         try:
             token = Path(path).read_text().partition("\n")[0].strip()

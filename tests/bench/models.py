@@ -149,8 +149,8 @@ def snac(raw: dict[str, Any]) -> Codec:
     return codec
 
 
-def engine(model: Model, width: int) -> Engine:
-    return Engine(model, model.config, width)
+def engine(model: Model, width: int, cache_bits: int = 16) -> Engine:
+    return Engine(model, model.config, width, cache_bits)
 
 
 def request(

@@ -522,6 +522,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         (["--token-file", "{empty}"], 2, "{empty}: its first line must be the token"),
         (["--model", "nowhere"], 1, "model 'nowhere': neither a folder nor"),
         (["--voice", "nobody"], 1, "voice 'nobody': unknown; the voices are slt, rms"),
+        (["--cache-bits", "8"], 2, "--cache-bits 8: needs a GPU of NVIDIA's"),
         (["--max-streams", "0"], 2, "argument --max-streams: invalid count value: '0'"),
     ],
 )

@@ -48,7 +48,7 @@ class Model:
         self.keys = keys[0].tolist()  # type: ignore[assignment]
         return Prompt(segment.text, len(segment.text))
 
-    def batch(self, width: int = 1) -> "Model":
+    def batch(self, width: int = 1, cache_bits: int = 16) -> "Model":
         return self
 
     def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:

@@ -77,11 +77,10 @@ class Drawn:
 class Batch(rows.Rows):
     """Implements models.Batch."""
 
-    def __init__(self, model: Model, width: int) -> None:
+    def __init__(self, model: Model, width: int, cache_bits: int = 16) -> None:
         config = model.config
-        super().__init__(
-            model, model.backbone, width, config.num_codebooks, config.codebook_size, REMEMBERED
-        )
+        codes, size = config.num_codebooks, config.codebook_size
+        super().__init__(model, model.backbone, width, codes, size, REMEMBERED, cache_bits)
         self.model = model
 
     def frame(self) -> Drawn:

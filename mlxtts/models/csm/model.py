@@ -89,8 +89,8 @@ class Model(Module):
             heard = [Heard(self.tokens(example.text, voice), [*example.frames, end])]
         return Prompt(self, self.tokens(segment.text, voice), sampling, keys, heard)
 
-    def batch(self, width: int = 1) -> Batch:
-        return Batch(self, width)
+    def batch(self, width: int = 1, cache_bits: int = 16) -> Batch:
+        return Batch(self, width, cache_bits)
 
     def expectations(
         self, text: str, voice: str, frames: Sequence[Sequence[int]]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlxtts.codecs.kokoro import Codec
 from mlxtts.codecs.kokoro import load as load_codec
+from mlxtts.errors import UsageError
 from mlxtts.models import Example, Frame
 from mlxtts.models.kokoro.config import Config
 from mlxtts.nn import mx
@@ -80,7 +81,9 @@ class Model:
     ) -> Prompt:
         return Prompt(segment)
 
-    def batch(self, width: int = 1) -> Batch:
+    def batch(self, width: int = 1, cache_bits: int = 16) -> Batch:
+        if cache_bits != 16:
+            raise UsageError(f"--cache-bits {cache_bits}: this model keeps no keys and values")
         return Batch()
 
     def expectations(self, text: str, voice: str, frames: Sequence[str]) -> list[mx.array]:

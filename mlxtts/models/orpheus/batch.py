@@ -46,12 +46,12 @@ class Drawn:
 class Batch(rows.Rows):
     """Implements models.Batch."""
 
-    def __init__(self, model: Model, width: int) -> None:
+    def __init__(self, model: Model, width: int, cache_bits: int = 16) -> None:
         size, window = (
             model.config.codebook_size,
             model.config.generation.max_new_tokens // SLOTS + 1,
         )
-        super().__init__(model, model.model, width, SLOTS, size, window)
+        super().__init__(model, model.model, width, SLOTS, size, window, cache_bits)
         self.model = model
 
     def frame(self) -> Drawn:

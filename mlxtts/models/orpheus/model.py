@@ -79,8 +79,8 @@ class Model(Module):
     ) -> Prompt:
         return Prompt(self, self.tokens(segment.text, voice), sampling, keys)
 
-    def batch(self, width: int = 1) -> Batch:
-        return Batch(self, width)
+    def batch(self, width: int = 1, cache_bits: int = 16) -> Batch:
+        return Batch(self, width, cache_bits)
 
     def expectations(
         self, text: str, voice: str, frames: Sequence[Sequence[int]]

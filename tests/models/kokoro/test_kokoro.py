@@ -47,6 +47,11 @@ def test_no_voices(tmp_path: Path) -> None:
         Config.read(kokoro.folder(tmp_path / "k", voices=()))
 
 
+def test_there_are_no_keys_to_hold_in_8_bits(folder: Path) -> None:
+    with pytest.raises(UsageError, match="--cache-bits 8: this model keeps no keys and values"):
+        load(folder, Config.read(folder)).batch(cache_bits=8)
+
+
 def test_a_segment_is_one_frame(folder: Path) -> None:
     model = load(folder, Config.read(folder))
     batch = model.batch()

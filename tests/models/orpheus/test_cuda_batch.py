@@ -25,13 +25,13 @@ def model() -> Model:
 
 @pytest.fixture
 def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("place", "turn", "add_norm", "attend", "copy_row", "choose"):
+    for name in ("place", "turn", "add_norm", "attend", "copy_row", "pack_row", "choose"):
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
     for module in (rows, transformer):
         monkeypatch.setattr(module, "on_cuda", lambda: True)
         monkeypatch.setattr(module, "on_cpu", lambda: False)
     monkeypatch.setattr(mx, "compile", lambda run: run)
-    monkeypatch.setattr(slots, "STEP", 4)
+    monkeypatch.setattr(slots, "STEP", 8)
     step._compiled.cache_clear()
 
 
@@ -39,8 +39,8 @@ def prompts(model: Model, chosen: list[int]) -> list[Prompt]:
     return [Prompt(model, PROMPTS[n], SETTINGS[n], key(n)) for n in chosen]
 
 
-def alone(model: Model, n: int) -> list[list[int]]:
-    speech = Batch(model, 1)
+def alone(model: Model, n: int, bits: int = 16) -> list[list[int]]:
+    speech = Batch(model, 1, bits)
     (prompt,) = prompts(model, [n])
     speech.read([(prompt, prompt.left)])
     speech.join(prompt)
@@ -58,8 +58,11 @@ def test_a_row_alone(model: Model, expected: list[list[list[int]]]) -> None:
 
 
 @pytest.mark.usefixtures("as_on_cuda")
-def test_rows_come_and_go(model: Model, expected: list[list[list[int]]]) -> None:
-    speech = Batch(model, 4)
+@pytest.mark.parametrize("bits", [16, 8])
+def test_rows_come_and_go(model: Model, expected: list[list[list[int]]], bits: int) -> None:
+    if bits == 8:
+        expected = [alone(model, n, bits) for n in range(len(PROMPTS))]
+    speech = Batch(model, 4, bits)
 
     def begin(numbers: list[int]) -> None:
         new = prompts(model, numbers)
