@@ -9,6 +9,7 @@ from typing import Any
 from mlxtts.codecs.kokoro.blocks import Conv, SnakeBlock, StridedConv, StyledBlock, Upsample, leaky
 from mlxtts.codecs.kokoro.config import Config
 from mlxtts.codecs.kokoro.source import Source
+from mlxtts.codecs.kokoro.style import Style
 from mlxtts.nn import Module, mx
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stft import STFT
@@ -51,7 +52,7 @@ class Generator(Module):
         self.conv_post = Conv(channels, spectrum, OUTER_TAPS)
 
     def __call__(
-        self, x: mx.array, style: mx.array, pitch: mx.array, noise: mx.array, rows: Ragged
+        self, x: mx.array, style: Style, pitch: mx.array, noise: mx.array, rows: Ragged
     ) -> mx.array:
         """(B, T, upsample_initial_channel), with the pitch (B, T) and normal numbers
         (B, T * hop, 9), to samples (B, T * hop)."""
@@ -97,7 +98,7 @@ class Decoder(Module):
         text: mx.array,
         pitch: mx.array,
         energy: mx.array,
-        style: mx.array,
+        style: Style,
         noise: mx.array,
         rows: Ragged,
     ) -> mx.array:

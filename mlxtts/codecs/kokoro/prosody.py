@@ -7,6 +7,7 @@ from typing import Any
 
 from mlxtts.codecs.kokoro.blocks import Conv, StyledBlock, leaky
 from mlxtts.codecs.kokoro.config import Config
+from mlxtts.codecs.kokoro.style import Style
 from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx
 from mlxtts.nn.lstm import LSTM
 from mlxtts.nn.ragged import Ragged
@@ -98,7 +99,7 @@ class Predictor(Module):
         logits: mx.array = self.duration_proj.linear_layer(self.lstm(x, rows))
         return logits
 
-    def curves(self, x: mx.array, style: mx.array, rows: Ragged) -> tuple[mx.array, mx.array]:
+    def curves(self, x: mx.array, style: Style, rows: Ragged) -> tuple[mx.array, mx.array]:
         """Pitch in Hz and loudness, (B, 2 * T, 1), of frames (B, T, channels)."""
         shared = self.shared(x, rows)
         pitch, energy = shared, shared

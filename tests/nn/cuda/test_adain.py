@@ -76,9 +76,7 @@ def test_short_and_leaky(
     x, counts = given(lengths, time, channels)
     wanted, slope = numbers(2 * channels, len(lengths)), np.array([0.2], "f")
     found = np.full_like(x, np.nan)
-    run(
-        kernels.styled_leaky, grid(x), 32 * LANES, x, shape(x), wanted, slope, counts, slope, found
-    )
+    run(kernels.styled_leaky, grid(x), 32 * LANES, x, shape(x), wanted, slope, counts, slope, found)
     np.testing.assert_allclose(found, doubles.made_styled(x, wanted, slope, counts), atol=2e-3)
 
 
@@ -93,7 +91,5 @@ def test_long_and_a_snake(
     wanted, alpha = numbers(2 * channels, len(lengths)), 0.5 + np.abs(numbers(channels))
     parts = doubles.found_moments(x, counts, STRETCH)
     found = np.full_like(x, np.nan)
-    run(
-        kernels.styled_snake, grid(x), 32 * LANES, x, shape(x), wanted, alpha, counts, parts, found
-    )
+    run(kernels.styled_snake, grid(x), 32 * LANES, x, shape(x), wanted, alpha, counts, parts, found)
     np.testing.assert_allclose(found, doubles.made_styled(x, wanted, alpha, counts), atol=2e-3)
