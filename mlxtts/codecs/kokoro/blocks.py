@@ -220,7 +220,7 @@ def _in_few(
         y = conv1.bare(y)
         y = adain.styled(y, style.columns(norm2.fc), snake2.alpha, rows.counts)
         added, bias = conv2.bare(y), conv2.bias
-    return _sum(x, added, bias)
+    return x if added is None else _sum(x, added, bias)
 
 
 @mx.compile

@@ -9,20 +9,26 @@ import pytest
 
 from mlxtts.codecs.kokoro import Codec, load
 from mlxtts.nn import cuda, mx
-from mlxtts.nn.cuda import adain
+from mlxtts.nn.cuda import adain, encoder
 from mlxtts.nn.random import key
 from tests import kokoro
 from tests.nn import doubles
-from tests.nn.cuda import doubles as styled
+from tests.nn.cuda import doubles as fused
 
 TEXTS = ["həlˈO wˈɜɹld!", "ðɪs ɪz ɐ lˈɔŋɡəɹ sˈɛntᵊns, wɪð ɐ kˈɑmə.", "ˈA."]
 DEVICE = {
-    "mlxtts.codecs.kokoro": {"network": "on_cpu on_cuda", "blocks": "on_cpu on_cuda"},
+    "mlxtts.codecs.kokoro": {
+        "network": "on_cpu on_cuda",
+        "blocks": "on_cpu on_cuda",
+        "bert": "on_cuda",
+    },
     "mlxtts.nn": {
         **dict.fromkeys(("conv", "ragged", "snake", "stretches"), "on_cpu"),
         "lstm": "on_cpu on_cuda",
     },
 }
+
+KERNELS = {adain: ("moments", "styled"), encoder: ("attend_all", "added_norm")}
 
 
 @pytest.fixture
@@ -41,8 +47,9 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
                     f"{package}.{module}.{name}", lambda name=name: name == "on_cuda"
                 )
     monkeypatch.setattr(cuda, "recur", doubles.recur)
-    for name in ("moments", "styled"):
-        monkeypatch.setattr(adain, name, getattr(styled, name))
+    for module, names in KERNELS.items():
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(fused, name))
 
 
 def spoken(codec: Codec, texts: list[str]) -> list[np.ndarray]:

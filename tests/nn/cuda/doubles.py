@@ -51,3 +51,36 @@ def styled(
         np.array(parts), found_moments(numbers[0], numbers[3]), atol=1e-2, equal_nan=True
     )
     return mx.array(made_styled(*numbers))
+
+
+def all_attended(qkv: Numbers, lengths: Numbers, heads: int) -> Numbers:
+    """Queries beyond a row attend to it as well."""
+    parts = qkv.reshape(len(lengths), -1, 3, heads, qkv.shape[1] // 3 // heads)
+    found = []
+    for row, length in zip(parts.astype(np.float64), lengths, strict=True):
+        queries, keys, values = row[:, 0], row[:length, 1], row[:length, 2]
+        scores = np.einsum("qhd,khd->hqk", queries, keys) * queries.shape[-1] ** -0.5
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        weights /= weights.sum(-1, keepdims=True)
+        found.append(np.einsum("hqk,khd->qhd", weights, values))
+    return np.array(found, np.float32).reshape(len(qkv), -1)
+
+
+def normed(
+    x: Numbers, added: Numbers, bias: Numbers, scale: Numbers, shift: Numbers, epsilon: float
+) -> Numbers:
+    total = x.astype(np.float64) + added + bias
+    around = total - total.mean(-1, keepdims=True)
+    gain = 1 / np.sqrt(total.var(-1, keepdims=True) + epsilon)
+    return (around * gain * scale + shift).astype(np.float32)
+
+
+def attend_all(qkv: mx.array, lengths: mx.array, heads: int) -> mx.array:
+    return mx.array(all_attended(np.array(qkv), np.array(lengths), heads))
+
+
+def added_norm(
+    x: mx.array, added: mx.array, bias: mx.array, scale: mx.array, shift: mx.array, epsilon: float
+) -> mx.array:
+    numbers = (np.array(each) for each in (x, added, bias, scale, shift))
+    return mx.array(normed(*numbers, epsilon))
