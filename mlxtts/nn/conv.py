@@ -93,6 +93,7 @@ def padded(x: mx.array, weight: mx.array, bias: mx.array | None, dilation: int =
     if not on_cpu():
         y = mx.conv1d(x, weight.transpose(2, 0, 1), padding=side, dilation=dilation)
         return y if bias is None else y + bias
+    assert bias is not None
     silence = mx.zeros((len(x), side, x.shape[2]), dtype=x.dtype)
     return full(mx.concatenate([silence, x, silence], axis=1), weight, bias, dilation)
 

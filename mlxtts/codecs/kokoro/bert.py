@@ -9,10 +9,12 @@ from typing import Any
 from mlxtts.codecs.kokoro.config import Bert
 from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx, on_cuda
 from mlxtts.nn.cuda import encoder
+from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stretches import elementwise
 
 
+@in_one
 def gelu(x: mx.array) -> mx.array:
     """By a hyperbolic tangent, as the model was trained with."""
     return 0.5 * x * (1 + elementwise("tanh", math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
@@ -89,12 +91,7 @@ class Layer(Module):
     def in_few(self, x: mx.array, rows: Ragged) -> mx.array:
         """The same on CUDA, in few operations, of (B * T, width)."""
         x = self.attention.in_few(x, rows)
-        return _added(x, _gelu(self.ffn(x)), self.ffn_output, self.full_layer_layer_norm)
-
-
-@mx.compile
-def _gelu(x: mx.array) -> mx.array:
-    return gelu(x)
+        return _added(x, gelu(self.ffn(x)), self.ffn_output, self.full_layer_layer_norm)
 
 
 def _added(x: mx.array, y: mx.array, layer: Linear, norm: LayerNorm) -> mx.array:

@@ -14,7 +14,8 @@ import numpy as np
 
 from mlxtts.codecs.kokoro.style import Style, Together
 from mlxtts.nn import Linear, Module, conv, mx, on_cpu, on_cuda
-from mlxtts.nn.cuda import adain
+from mlxtts.nn.cuda import adain, vocoder
+from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.products import add_convolution
 from mlxtts.nn.ragged import EPSILON, Ragged
 from mlxtts.nn.snake import Snake
@@ -23,6 +24,7 @@ from mlxtts.nn.stretches import memory, moments
 SLOPE = 0.2
 
 
+@in_one
 def leaky(x: mx.array, slope: float = SLOPE) -> mx.array:
     return mx.maximum(x, slope * x)
 
@@ -46,7 +48,7 @@ class Conv(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         if len(self.weight) == 1:
-            return conv.pointwise(x, self.weight[0], self.get("bias"))
+            return conv.pointwise(x, mx.squeeze(self.weight, 0), self.get("bias"))
         return conv.padded(x, self.weight, self.bias, self._dilation)
 
     def bare(self, x: mx.array) -> mx.array:
@@ -157,7 +159,7 @@ class StyledBlock(Module):
         slope = mx.array([SLOPE])
         y = adain.styled(x, style.columns(self.norm1.fc), slope, rows.counts)
         if self.double:
-            y = out.clear(self.pool(y))
+            y = vocoder.doubled(y, self.pool.weight, self.pool.bias, rows.counts)
         y = adain.styled(self.conv1.bare(y), style.columns(self.norm2.fc), slope, out.counts)
         short = self.conv1x1(x) if "conv1x1" in self else x
         if self.double:
@@ -165,7 +167,7 @@ class StyledBlock(Module):
         return _joined(self.conv2.bare(y), self.conv2.bias, short)
 
 
-@mx.compile
+@in_one
 def _joined(y: mx.array, bias: mx.array, short: mx.array) -> mx.array:
     return (y + bias + short) * math.sqrt(0.5)
 
@@ -213,19 +215,13 @@ def _in_few(
 ) -> mx.array:
     """The same on CUDA, in few operations. What the first convolution of a pair would add to all
     steps, the norm after it would take away; what the second adds is added with `x`."""
-    added = bias = None
+    counts = rows.counts
+    parts, x = adain.moments(x, counts)
     for (norm1, snake1, conv1), (norm2, snake2, conv2) in pairs:
-        parts, x = adain.moments(x, rows.counts, added, bias)
-        y = adain.styled(x, style.columns(norm1.fc), snake1.alpha, rows.counts, parts)
-        y = conv1.bare(y)
-        y = adain.styled(y, style.columns(norm2.fc), snake2.alpha, rows.counts)
-        added, bias = conv2.bare(y), conv2.bias
-    return x if added is None else _sum(x, added, bias)
-
-
-@mx.compile
-def _sum(x: mx.array, added: mx.array, bias: mx.array) -> mx.array:
-    return x + added + bias
+        y = adain.styled(x, style.columns(norm1.fc), snake1.alpha, counts, parts)
+        y = adain.styled(conv1.bare(y), style.columns(norm2.fc), snake2.alpha, counts)
+        parts, x = adain.moments(x, counts, conv2.bare(y), conv2.bias)
+    return x
 
 
 def _in_place(

@@ -9,6 +9,7 @@ from mlxtts.codecs.kokoro.blocks import Conv, StyledBlock, leaky
 from mlxtts.codecs.kokoro.config import Config
 from mlxtts.codecs.kokoro.style import Style
 from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx
+from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.lstm import LSTM
 from mlxtts.nn.ragged import Ragged
 
@@ -41,7 +42,12 @@ class AdaLayerNorm(Module):
 
     def __call__(self, x: mx.array, style: mx.array) -> mx.array:
         scale, shift = mx.split(self.fc(style)[:, None], 2, axis=-1)
-        return mx.fast.layer_norm(x, None, None, EPSILON) * (1 + scale) + shift
+        return _shifted(mx.fast.layer_norm(x, None, None, EPSILON), scale, shift)
+
+
+@in_one
+def _shifted(x: mx.array, scale: mx.array, shift: mx.array) -> mx.array:
+    return x * (1 + scale) + shift
 
 
 class DurationEncoder(Module):

@@ -9,7 +9,7 @@ import pytest
 
 from mlxtts.codecs.kokoro import Codec, load
 from mlxtts.nn import cuda, mx
-from mlxtts.nn.cuda import adain, encoder
+from mlxtts.nn.cuda import adain, encoder, vocoder
 from mlxtts.nn.random import key
 from tests import kokoro
 from tests.nn import doubles
@@ -21,14 +21,21 @@ DEVICE = {
         "network": "on_cpu on_cuda",
         "blocks": "on_cpu on_cuda",
         "bert": "on_cuda",
+        "source": "on_cuda",
     },
     "mlxtts.nn": {
         **dict.fromkeys(("conv", "ragged", "snake", "stretches"), "on_cpu"),
         "lstm": "on_cpu on_cuda",
+        "stft": "on_cuda",
+        "cuda.fused": "on_cuda",
     },
 }
 
-KERNELS = {adain: ("moments", "styled"), encoder: ("attend_all", "added_norm")}
+KERNELS = {
+    adain: ("moments", "styled"),
+    encoder: ("attend_all", "added_norm"),
+    vocoder: ("doubled", "source", "spectrum", "cartesian", "overlap"),
+}
 
 
 @pytest.fixture

@@ -35,7 +35,10 @@ def made_styled(x: Numbers, wanted: Numbers, bend: Numbers, lengths: Numbers) ->
 def moments(
     x: mx.array, lengths: mx.array, added: mx.array | None = None, bias: mx.array | None = None
 ) -> tuple[mx.array, mx.array]:
-    x = x if added is None else x + added + bias
+    """With NaN where the kernel writes nothing, so that it is noticed if somebody looks there."""
+    if added is not None:
+        own = mx.arange(x.shape[1]) < lengths[:, None]
+        x = mx.where(own[..., None], x + added + bias, mx.nan)
     return mx.array(found_moments(np.array(x), np.array(lengths))), x
 
 
@@ -84,3 +87,103 @@ def added_norm(
 ) -> mx.array:
     numbers = (np.array(each) for each in (x, added, bias, scale, shift))
     return mx.array(normed(*numbers, epsilon))
+
+
+def made_doubled(x: Numbers, weight: Numbers, bias: Numbers, lengths: Numbers) -> Numbers:
+    batch, time, channels = x.shape
+    y = np.zeros((batch, 2 * time, channels), np.float32)
+    for row, length in enumerate(lengths):
+        own = x[row, :length]
+        later = np.pad(own[1:], [(0, 1), (0, 0)])
+        y[row, : 2 * length : 2] = own * weight[1] + bias
+        y[row, 1 : 2 * length : 2] = own * weight[2] + later * weight[0] + bias
+    return y
+
+
+def made_source(
+    pitch: Numbers,
+    sums: Numbers,
+    noise: Numbers,
+    weight: Numbers,
+    bias: Numbers,
+    levels: Numbers,
+    lengths: Numbers,
+    rate: int,
+) -> Numbers:
+    """Of each row's own samples; zero beyond."""
+    (batch, time), hop, numbers = pitch.shape, noise.shape[1] // pitch.shape[1], 1 + np.arange(9)
+    made = np.zeros((batch, time * hop), np.float32)
+    for row, length in enumerate(lengths):
+        turns = pitch[row, :length, None] * numbers / rate
+        steps = np.pad(hop * (turns - np.floor(turns)), [(0, 1), (0, 0)])
+        middles = sums[row, :length] / 2.0**32
+        at = np.arange(length * hop) - hop // 2
+        way = np.where(at < 0, 0, (at % hop + 0.5) / hop)[:, None]
+        cycles = middles[np.maximum(at // hop, 0)] + way * steps[np.maximum(at // hop, 0) + 1]
+        voiced = np.repeat(pitch[row, :length] > levels[0], hop)[:, None]
+        waves = np.where(voiced, levels[1] * np.sin(2 * np.pi * cycles), 0)
+        heard = waves + np.where(voiced, levels[2], levels[3]) * noise[row, : length * hop]
+        made[row, : length * hop] = np.tanh(heard @ weight[0] + bias)
+    return made
+
+
+def made_spectrum(x: Numbers, forward: Numbers, lengths: Numbers) -> Numbers:
+    size, parts = forward.shape
+    hop, polar = size // 4, np.zeros((len(x), x.shape[1] // (size // 4) + 1, parts), np.float32)
+    for row, length in enumerate(lengths):
+        around = np.pad(x[row, :length], size // 2, "reflect")
+        count = length // hop + 1
+        frames = np.array([around[n * hop : n * hop + size] for n in range(count)])
+        real, imaginary = np.split(frames.astype(np.float64) @ forward, 2, axis=1)
+        imaginary[:, [0, -1]] = 0
+        polar[row, :count] = np.concatenate(
+            [np.hypot(real, imaginary), np.arctan2(imaginary, real)], axis=1
+        )
+    return polar
+
+
+def made_cartesian(x: Numbers) -> Numbers:
+    magnitude, phase = np.split(x, 2, axis=-1)
+    whole = np.exp(magnitude + 1j * np.sin(phase))
+    return np.concatenate([whole.real, whole.imag], axis=-1).astype(np.float32)
+
+
+def overlapped(frames: Numbers, squares: Numbers, lengths: Numbers) -> Numbers:
+    batch, count, size = frames.shape
+    hop, half = size // 4, size // 2
+    laid = np.zeros((2, batch, (count + 3) * hop))
+    for row, length in enumerate(lengths):
+        for n in range(length):
+            laid[0, row, n * hop : n * hop + size] += frames[row, n]
+            laid[1, row, n * hop : n * hop + size] += squares
+    return (laid[0] / np.maximum(laid[1], 1e-11))[:, half:-half].astype(np.float32)
+
+
+def doubled(x: mx.array, weight: mx.array, bias: mx.array, lengths: mx.array) -> mx.array:
+    return mx.array(made_doubled(*(np.array(each) for each in (x, weight, bias, lengths))))
+
+
+def source(
+    pitch: mx.array,
+    sums: mx.array,
+    noise: mx.array,
+    weight: mx.array,
+    bias: mx.array,
+    levels: tuple[float, ...],
+    lengths: mx.array,
+    rate: int,
+) -> mx.array:
+    given = (np.array(each) for each in (pitch, sums, noise, weight, bias, levels, lengths))
+    return mx.array(made_source(*given, rate))
+
+
+def spectrum(x: mx.array, forward: mx.array, lengths: mx.array) -> mx.array:
+    return mx.array(made_spectrum(*(np.array(each) for each in (x, forward, lengths))))
+
+
+def cartesian(x: mx.array) -> mx.array:
+    return mx.array(made_cartesian(np.array(x)))
+
+
+def overlap(frames: mx.array, squares: mx.array, lengths: mx.array) -> mx.array:
+    return mx.array(overlapped(*(np.array(each) for each in (frames, squares, lengths))))
