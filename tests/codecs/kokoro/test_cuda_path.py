@@ -12,8 +12,10 @@ from mlxtts.nn import cuda, mx
 from mlxtts.nn.cuda import adain, encoder, vocoder
 from mlxtts.nn.random import key
 from tests import kokoro
+from tests.conftest import needs
 from tests.nn import doubles
 from tests.nn.cuda import doubles as fused
+from tests.nn.cuda.device import Device
 
 TEXTS = ["həlˈO wˈɜɹld!", "ðɪs ɪz ɐ lˈɔŋɡəɹ sˈɛntᵊns, wɪð ɐ kˈɑmə.", "ˈA."]
 DEVICE = {
@@ -54,9 +56,6 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
                     f"{package}.{module}.{name}", lambda name=name: name == "on_cuda"
                 )
     monkeypatch.setattr(cuda, "recur", doubles.recur)
-    for module, names in KERNELS.items():
-        for name in names:
-            monkeypatch.setattr(module, name, getattr(fused, name))
 
 
 def spoken(codec: Codec, texts: list[str]) -> list[np.ndarray]:
@@ -69,11 +68,34 @@ def spoken(codec: Codec, texts: list[str]) -> list[np.ndarray]:
 def test_says_what_a_cpu_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str]
 ) -> None:
-    folder = kokoro.folder(tmp_path / "k")
-    kokoro.save(folder, kokoro.calm(kokoro.tensors(kokoro.SMALL)))
+    folder = calm(tmp_path)
     wanted = spoken(load(folder), texts)
     as_on_cuda(monkeypatch)
-    found = spoken(load(folder), texts)
+    for module, names in KERNELS.items():
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(fused, name))
+    alike(spoken(load(folder), texts), wanted)
+
+
+@needs("g++")
+@pytest.mark.usefixtures("uncompiled")
+def test_with_the_kernels_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, texts = calm(tmp_path), ["A", "A."]
+    wanted = spoken(load(folder), texts)
+    as_on_cuda(monkeypatch)
+    device = Device(tmp_path)
+    for module in KERNELS:
+        monkeypatch.setattr(module, "kernel", device.kernel)
+    alike(spoken(load(folder), texts), wanted)
+
+
+def calm(path: Path) -> Path:
+    folder = kokoro.folder(path / "k")
+    kokoro.save(folder, kokoro.calm(kokoro.tensors(kokoro.SMALL)))
+    return folder
+
+
+def alike(found: list[np.ndarray], wanted: list[np.ndarray]) -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs).max()
