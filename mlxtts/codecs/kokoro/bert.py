@@ -67,6 +67,7 @@ class Attention(Module):
             bias, weight = (
                 mx.concatenate([part[name] for part in parts]) for name in ("bias", "weight")
             )
+            mx.eval(bias, weight)
             self._three = bias, weight.T
         y = encoder.attend_all(
             mx.addmm(self._three[0], x, self._three[1]), rows.counts, self._heads

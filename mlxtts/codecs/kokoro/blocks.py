@@ -156,11 +156,10 @@ class StyledBlock(Module):
     def _in_few(self, x: mx.array, style: Style, rows: Ragged, out: Ragged) -> mx.array:
         """The same in few operations. What `conv1` would add to all steps, `norm2` would take
         away."""
-        slope = mx.array([SLOPE])
-        y = adain.styled(x, style.columns(self.norm1.fc), slope, rows.counts)
+        y = adain.styled(x, style.columns(self.norm1.fc), SLOPE, rows.counts)
         if self.double:
             y = vocoder.doubled(y, self.pool.weight, self.pool.bias, rows.counts)
-        y = adain.styled(self.conv1.bare(y), style.columns(self.norm2.fc), slope, out.counts)
+        y = adain.styled(self.conv1.bare(y), style.columns(self.norm2.fc), SLOPE, out.counts)
         short = self.conv1x1(x) if "conv1x1" in self else x
         if self.double:
             short = mx.repeat(short, 2, axis=1)

@@ -9,7 +9,7 @@ own. Others are neither looked at nor, but where it says so, written.
 from __future__ import annotations
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import kernel
+from mlxtts.nn.cuda.kernel import constants, kernel
 
 LANES, HELD = 16, 32
 """Warps of a block, and steps that each of their threads holds."""
@@ -39,21 +39,22 @@ def moments(
 def styled(
     x: mx.array,
     wanted: mx.array,
-    bend: mx.array,
+    bend: mx.array | float,
     lengths: mx.array,
     parts: mx.array | None = None,
 ) -> mx.array:
     """Each channel of a row normalised over time, then times 1 more than the first half of
-    `wanted`, (2 * C, B), plus the second; then a snake of `bend`, (C,), or a leaky ReLU of the
-    slope `bend`, (1,). Zero beyond a row. `parts`: the moments of `x`, if they are known."""
+    `wanted`, (2 * C, B), plus the second; then a snake of `bend`, (C,), or a leaky ReLU of that
+    slope. Zero beyond a row. `parts`: the moments of `x`, if they are known."""
     stretches = -(-x.shape[1] // STRETCH)
     if parts is None and stretches > 1:
         parts, x = moments(x, lengths)
     run = kernel("styled", ("signal", "wanted", "bend", "lengths", "parts"), "bent")
-    snake = int(bend.size > 1)
+    snake = isinstance(bend, mx.array)
+    alpha = bend if isinstance(bend, mx.array) else constants(bend)
     (bent,) = run(
-        inputs=[x, wanted, bend, lengths, wanted if parts is None else parts],
-        template=[*SHAPE, ("ALONE", int(parts is None)), ("SNAKE", snake)],
+        inputs=[x, wanted, alpha, lengths, wanted if parts is None else parts],
+        template=[*SHAPE, ("ALONE", int(parts is None)), ("SNAKE", int(snake))],
         output_shapes=[x.shape],
         output_dtypes=[mx.float32],
         **_blocks(x, stretches),

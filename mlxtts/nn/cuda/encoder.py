@@ -7,7 +7,7 @@ each row are its own, (B,) int32.
 from __future__ import annotations
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import kernel
+from mlxtts.nn.cuda.kernel import constants, kernel
 
 WARPS, QUERIES = 4, 16
 """Of a block of `attend_all`."""
@@ -40,7 +40,7 @@ def added_norm(
     names = ("signal", "added", "bias", "scale", "shift", "epsilon")
     run = kernel("added_norm", names, "normed")
     (normed,) = run(
-        inputs=[x, added, bias, scale, shift, mx.array([epsilon])],
+        inputs=[x, added, bias, scale, shift, constants(epsilon)],
         template=[("W", width), ("R", ROWS)],
         grid=(32 * ROWS * -(-count // ROWS), 1, 1),
         threadgroup=(32 * ROWS, 1, 1),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import kernel
+from mlxtts.nn.cuda.kernel import constants, kernel
 
 THREADS = 256
 
@@ -40,7 +40,7 @@ def source(
     """
     harmonics, hop = weight.size, noise.shape[1] // pitch.shape[1]
     inputs = {"pitch": pitch, "sums": sums, "noise": noise, "weight": weight, "bias": bias}
-    inputs |= {"levels": mx.array(list(levels)), "lengths": lengths}
+    inputs |= {"levels": constants(*levels), "lengths": lengths}
     template = [("H", harmonics), ("K", hop), ("R", rate)]
     return _each("source", inputs, "made", noise.shape[:2], template)
 

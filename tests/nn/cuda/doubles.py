@@ -45,7 +45,7 @@ def moments(
 def styled(
     x: mx.array,
     wanted: mx.array,
-    bend: mx.array,
+    bend: mx.array | float,
     lengths: mx.array,
     parts: mx.array | None = None,
 ) -> mx.array:
