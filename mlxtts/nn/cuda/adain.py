@@ -12,7 +12,8 @@ from mlxtts.nn import mx
 from mlxtts.nn.cuda.kernel import constants, kernel
 
 LANES, HELD = 16, 32
-"""Warps of a block, and steps that each of their threads holds."""
+"""Warps of a block, and steps that each of their threads holds; so that it stays below the 128
+registers that there are for each of as many threads."""
 STRETCH = LANES * HELD
 SHAPE = [("L", LANES), ("N", HELD)]
 

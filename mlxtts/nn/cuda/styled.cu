@@ -6,15 +6,14 @@ const int row = blockIdx.y, start = blockIdx.x / tiles * L * N, length = lengths
 const int place = blockIdx.x % tiles * 32 + threadIdx.x % 32, lane = threadIdx.x / 32;
 const int channel = min(place, channels - 1);
 const size_t first = (size_t(row) * time + start) * channels + channel;
-float held[N], mean = 0, squares = 0;
-#pragma unroll
-for (int n = 0; n < N; n++) {
-  const int step = n * L + lane;
-  held[n] = start + step < length ? signal[first + size_t(step) * channels] : 0;
-}
+float held[ALONE ? N : 1], mean = 0, squares = 0;
 if (ALONE) {
 #pragma unroll
-  for (int n = 0; n < N; n++) mean += held[n];
+  for (int n = 0; n < N; n++) {
+    const int step = n * L + lane;
+    held[n] = step < length ? signal[first + size_t(step) * channels] : 0;
+    mean += held[n];
+  }
   mean = across<L>(mean) / length;
 #pragma unroll
   for (int n = 0; n < N; n++)
@@ -34,16 +33,18 @@ squares = across<L>(squares);
 const float gain = (1 + wanted[channel * rows + row]) * rsqrtf(squares / length + 1e-5f);
 const float shift = wanted[(channels + channel) * rows + row];
 const float alpha = SNAKE ? bend[channel] : bend[0];
-#pragma unroll
+#pragma unroll(ALONE ? N : 8)
 for (int n = 0; n < N; n++) {
   const int step = start + n * L + lane;
+  const size_t at = first + size_t(n * L + lane) * channels;
   if (step >= time || place >= channels) continue;
-  float y = (held[n] - mean) * gain + shift;
+  const float x = ALONE ? held[ALONE ? n : 0] : step < length ? signal[at] : 0;
+  float y = (x - mean) * gain + shift;
   if (SNAKE) {
     const float wave = sinf(alpha * y);
     y += wave * wave / (alpha + 1e-9f);
   } else {
     y = fmaxf(y, alpha * y);
   }
-  bent[first + size_t(n * L + lane) * channels] = step < length ? y : 0;
+  bent[at] = step < length ? y : 0;
 }
