@@ -105,6 +105,7 @@ class Decoder(Module):
     ) -> mx.array:
         """Text (B, T, hidden_dim), pitch and energy (B, 2 * T, 1), normal numbers
         (B, 2 * T * hop, 9) to samples (B, 2 * T * hop). `rows`: those of the text."""
+        # Not cleared: norms look at a row's own steps only, and clear the rest before convolutions.
         curves = [self.F0_conv(pitch), self.N_conv(energy)]
         x = self.encode(mx.concatenate([text, *curves], axis=-1), style, rows)
         residual = self.asr_res[0](text)
