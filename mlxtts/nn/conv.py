@@ -64,6 +64,13 @@ def transposed_depthwise(x: mx.array, weight: mx.array) -> mx.array:
     return y.reshape(batch, (time - 1) * len(now), channels)
 
 
+def laid(weight: mx.array) -> mx.array:
+    """(K, C, D) in memory as `full` and `padded` want it, who else copy it each time."""
+    if on_cpu():
+        return mx.contiguous(weight)
+    return mx.contiguous(weight.transpose(2, 0, 1)).transpose(1, 2, 0)
+
+
 def full(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
     """(B, T, C) by (K, C, D) to (B, T - (K - 1) * dilation, D)."""
     if not on_cpu():
@@ -80,9 +87,13 @@ def full(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx
     return mx.stack(rows) if len(rows) > 1 else rows[0][None]
 
 
-def padded(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
-    """`full` with as much silence around (B, T, C) that T stays; K is odd."""
+def padded(x: mx.array, weight: mx.array, bias: mx.array | None, dilation: int = 1) -> mx.array:
+    """`full` with as much silence around (B, T, C) that T stays; K is odd. No bias: on a GPU."""
     side = (len(weight) - 1) // 2 * dilation
+    if not on_cpu():
+        y = mx.conv1d(x, weight.transpose(2, 0, 1), padding=side, dilation=dilation)
+        return y if bias is None else y + bias
+    assert bias is not None
     silence = mx.zeros((len(x), side, x.shape[2]), dtype=x.dtype)
     return full(mx.concatenate([silence, x, silence], axis=1), weight, bias, dilation)
 

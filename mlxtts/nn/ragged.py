@@ -7,6 +7,7 @@ owns everything, and nothing is spent on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from mlxtts.nn import mx, on_cpu
 
@@ -30,14 +31,19 @@ class Ragged:
         self.even = min(lengths) == self.time
         self.counts = mx.array(self.lengths)
         """(B,), int32."""
-        if not self.even:
-            self.own = (mx.arange(self.time) < self.counts[:, None])[..., None]
-            """(B, T, 1), True for a row's own steps."""
+        self._scaled: dict[tuple[int, int], Ragged] = {}
+
+    @cached_property
+    def own(self) -> mx.array:
+        """(B, T, 1), True for a row's own steps."""
+        return (mx.arange(self.time) < self.counts[:, None])[..., None]
 
     def scaled(self, factor: int, more: int = 0) -> Ragged:
         """The same rows at another rate, each with `more` steps at its end."""
-        lengths = [length * factor + more for length in self.lengths]
-        return Ragged(lengths, self.time * factor + more)
+        if (factor, more) not in self._scaled:
+            lengths = [length * factor + more for length in self.lengths]
+            self._scaled[factor, more] = Ragged(lengths, self.time * factor + more)
+        return self._scaled[factor, more]
 
     def clear(self, x: mx.array) -> mx.array:
         """Zero where a row owns nothing."""

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from mlxtts.nn import mx
+from mlxtts.nn import mx, on_cuda
+from mlxtts.nn.cuda import vocoder
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stretches import elementwise
 
@@ -67,6 +68,23 @@ class STFT:
         frames = mx.as_strided(around, (batch, time // self.hop + 1, self.size), strides)
         real, imaginary = mx.split(frames @ self._forward, 2, axis=-1)
         return mx.sqrt(real * real + imaginary * imaginary), elementwise("arctan2", imaginary, real)
+
+    def polar(self, x: mx.array, rows: Ragged) -> mx.array:
+        """(B, T) to magnitudes beside phases, (B, T / hop + 1, 2 * bins), zero beyond a row's
+        frames."""
+        if on_cuda():
+            return vocoder.spectrum(x, self._forward, rows.counts)
+        frames = Ragged([n // self.hop + 1 for n in rows.lengths], rows.time // self.hop + 1)
+        return frames.clear(mx.concatenate([*self.transform(x, rows)], axis=-1))
+
+    def sound(self, x: mx.array, rows: Ragged) -> mx.array:
+        """Logarithms of magnitudes beside arc sines of phases, (B, F, 2 * bins), to samples,
+        (B, (F - 1) * hop). `rows`: those of the frames."""
+        if on_cuda():
+            frames = vocoder.cartesian(x) @ self._inverse
+            return vocoder.overlap(frames, self._power, rows.counts)
+        magnitude, phase = mx.split(x, 2, axis=-1)
+        return self.inverse(elementwise("exp", magnitude), elementwise("sin", phase), rows)
 
     def inverse(self, magnitude: mx.array, phase: mx.array, rows: Ragged) -> mx.array:
         """(B, F, bins) to (B, (F - 1) * hop). `rows`: those of the frames."""

@@ -13,7 +13,10 @@ from mlxtts.nn.cuda.kernel import source
 from tests.nn.doubles import Numbers
 
 HERE = Path(__file__).parent
-KINDS = {"f": "const float*", "F": "float*", "i": "const int*", "I": "int*", "b": "const int8_t*"}
+KINDS = {
+    **{"f": "const float*", "F": "float*", "i": "const int*", "I": "int*"},
+    **{"u": "const unsigned*", "b": "const int8_t*"},
+}
 """Types of arguments; MLX gives a kernel its inputs as constants."""
 
 

@@ -53,3 +53,26 @@ def test_transposed_depthwise(stride: int) -> None:
     x, weight = normal(2, 6, 4), normal(2 * stride, 4)
     whole = mx.conv_transpose1d(x, weight.T[..., None], stride=stride, groups=4)
     assert_close(conv.transposed_depthwise(x, weight), whole[:, stride : 6 * stride])
+
+
+@pytest.mark.parametrize("dilation", [1, 3])
+@pytest.mark.parametrize("taps", [3, 5])
+def test_padded_is_the_same_on_every_device(
+    monkeypatch: pytest.MonkeyPatch, taps: int, dilation: int
+) -> None:
+    x, weight, bias = normal(2, 20, 6), normal(taps, 6, 4), normal(4)
+    side = (taps - 1) // 2 * dilation
+    wanted = mx.conv1d(x, weight.transpose(2, 0, 1), padding=side, dilation=dilation)
+    assert_close(conv.padded(x, weight, bias, dilation), wanted + bias)
+    monkeypatch.setattr(conv, "on_cpu", lambda: False)
+    assert_close(conv.padded(x, weight, bias, dilation), wanted + bias)
+    assert_close(conv.padded(x, weight, None, dilation), wanted)
+
+
+@pytest.mark.parametrize("cpu", [True, False])
+def test_laid_as_it_is_multiplied(monkeypatch: pytest.MonkeyPatch, cpu: bool) -> None:
+    monkeypatch.setattr(conv, "on_cpu", lambda: cpu)
+    weight = normal(3, 6, 4)
+    laid = np.array(conv.laid(weight), copy=False)
+    np.testing.assert_array_equal(laid, np.array(weight))
+    assert (laid if cpu else laid.transpose(2, 0, 1)).flags.c_contiguous

@@ -1,7 +1,7 @@
 """What Kokoro's parts are made of: convolutions, and residual blocks in the style of a voice.
 
-Arrays are (batch, time, channels), styles (batch, style). Modules are named as in the PyTorch
-checkpoint, but that a convolution has one weight, (taps, in, out).
+Arrays are (batch, time, channels). Modules are named as in the PyTorch checkpoint, but that a
+convolution has one weight, (taps, in, out).
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from mlxtts.nn import Linear, Module, conv, mx, on_cpu
+from mlxtts.codecs.kokoro.style import Style, Together
+from mlxtts.nn import Linear, Module, conv, mx, on_cpu, on_cuda
+from mlxtts.nn.cuda import adain, vocoder
+from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.products import add_convolution
 from mlxtts.nn.ragged import EPSILON, Ragged
 from mlxtts.nn.snake import Snake
@@ -21,6 +24,7 @@ from mlxtts.nn.stretches import memory, moments
 SLOPE = 0.2
 
 
+@in_one
 def leaky(x: mx.array, slope: float = SLOPE) -> mx.array:
     return mx.maximum(x, slope * x)
 
@@ -44,8 +48,12 @@ class Conv(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         if len(self.weight) == 1:
-            return conv.pointwise(x, self.weight[0], self.get("bias"))
+            return conv.pointwise(x, mx.squeeze(self.weight, 0), self.get("bias"))
         return conv.padded(x, self.weight, self.bias, self._dilation)
+
+    def bare(self, x: mx.array) -> mx.array:
+        """Without its bias."""
+        return conv.padded(x, self.weight, None, self._dilation)
 
     def add(self, x: np.ndarray, total: np.ndarray) -> None:
         """Add to `total`, (T, out), what it makes of one row, which has the silence already."""
@@ -104,13 +112,18 @@ class AdaIN(Module):
         super().__init__()
         self.fc = Linear(style, 2 * channels)
 
-    def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
+    def __call__(self, x: mx.array, style: Style, rows: Ragged) -> mx.array:
         return rows.normalise(x, *self.wanted(style))
 
-    def wanted(self, style: mx.array) -> tuple[mx.array, mx.array]:
+    def wanted(self, style: Style) -> tuple[mx.array, mx.array]:
         """Deviation and mean of each channel, both (B, 1, C)."""
-        scale, shift = mx.split(self.fc(style)[:, None], 2, axis=-1)
+        scale, shift = mx.split(style.through(self.fc)[:, None], 2, axis=-1)
         return 1 + scale, shift
+
+
+def together(part: Module) -> Together:
+    """All that a part of the network wants of a style."""
+    return Together([each.fc for each in part.modules() if isinstance(each, AdaIN)])
 
 
 class StyledBlock(Module):
@@ -127,9 +140,11 @@ class StyledBlock(Module):
         if double:
             self.pool = Double(into)
 
-    def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
+    def __call__(self, x: mx.array, style: Style, rows: Ragged) -> mx.array:
         """`rows`: those of `x`."""
         out = rows.scaled(2) if self.double else rows
+        if on_cuda():
+            return self._in_few(x, style, rows, out)
         y = leaky(self.norm1(x, style, rows))
         if self.double:
             y = out.clear(self.pool(y))
@@ -137,6 +152,23 @@ class StyledBlock(Module):
         y = leaky(self.norm2(self.conv1(y), style, out))
         short = self.conv1x1(x) if "conv1x1" in self else x
         return (self.conv2(y) + short) * math.sqrt(0.5)
+
+    def _in_few(self, x: mx.array, style: Style, rows: Ragged, out: Ragged) -> mx.array:
+        """The same in few operations. What `conv1` would add to all steps, `norm2` would take
+        away."""
+        y = adain.styled(x, style.columns(self.norm1.fc), SLOPE, rows.counts)
+        if self.double:
+            y = vocoder.doubled(y, self.pool.weight, self.pool.bias, rows.counts)
+        y = adain.styled(self.conv1.bare(y), style.columns(self.norm2.fc), SLOPE, out.counts)
+        short = self.conv1x1(x) if "conv1x1" in self else x
+        if self.double:
+            short = mx.repeat(short, 2, axis=1)
+        return _joined(self.conv2.bare(y), self.conv2.bias, short)
+
+
+@in_one
+def _joined(y: mx.array, bias: mx.array, short: mx.array) -> mx.array:
+    return (y + bias + short) * math.sqrt(0.5)
 
 
 class SnakeBlock(Module):
@@ -155,12 +187,14 @@ class SnakeBlock(Module):
         self.snake1 = each(lambda _: Snake(channels))
         self.snake2 = each(lambda _: Snake(channels))
 
-    def __call__(self, x: mx.array, style: mx.array, rows: Ragged) -> mx.array:
+    def __call__(self, x: mx.array, style: Style, rows: Ragged) -> mx.array:
         first = zip(self.adain1, self.snake1, self.convs1, strict=True)
         second = zip(self.adain2, self.snake2, self.convs2, strict=True)
         pairs = zip(first, second, strict=True)
         if on_cpu():
             return _in_place(pairs, x, style, rows)
+        if on_cuda():
+            return _in_few(pairs, x, style, rows)
         for one, other in pairs:
             x = _styled(*other, _styled(*one, x, style, rows), style, rows) + x
         return x
@@ -170,13 +204,27 @@ Part = tuple[AdaIN, Snake, Conv]
 
 
 def _styled(
-    norm: AdaIN, snake: Snake, conv: Conv, x: mx.array, style: mx.array, rows: Ragged
+    norm: AdaIN, snake: Snake, conv: Conv, x: mx.array, style: Style, rows: Ragged
 ) -> mx.array:
     return conv(snake(norm(x, style, rows)))
 
 
+def _in_few(
+    pairs: Iterable[tuple[Part, Part]], x: mx.array, style: Style, rows: Ragged
+) -> mx.array:
+    """The same on CUDA, in few operations. What the first convolution of a pair would add to all
+    steps, the norm after it would take away; what the second adds is added with `x`."""
+    counts = rows.counts
+    parts, x = adain.moments(x, counts)
+    for (norm1, snake1, conv1), (norm2, snake2, conv2) in pairs:
+        y = adain.styled(x, style.columns(norm1.fc), snake1.alpha, counts, parts)
+        y = adain.styled(conv1.bare(y), style.columns(norm2.fc), snake2.alpha, counts)
+        parts, x = adain.moments(x, counts, conv2.bare(y), conv2.bias)
+    return x
+
+
 def _in_place(
-    pairs: Iterable[tuple[Part, Part]], x: mx.array, style: mx.array, rows: Ragged
+    pairs: Iterable[tuple[Part, Part]], x: mx.array, style: Style, rows: Ragged
 ) -> mx.array:
     """The same on a CPU. Waits for `x`."""
     total = x + 0.0  # a copy
@@ -184,13 +232,13 @@ def _in_place(
     for one, other in pairs:
         for n, own in enumerate(owns):
             between = np.zeros_like(own)
-            _add_styled(*one, own, style[n : n + 1], between)
-            _add_styled(*other, between, style[n : n + 1], own)
+            _add_styled(*one, own, style.row(n), between)
+            _add_styled(*other, between, style.row(n), own)
     return total
 
 
 def _add_styled(
-    norm: AdaIN, snake: Snake, conv: Conv, x: np.ndarray, style: mx.array, total: np.ndarray
+    norm: AdaIN, snake: Snake, conv: Conv, x: np.ndarray, style: Style, total: np.ndarray
 ) -> None:
     """Add to `total` what `_styled` makes of one row, both (T, C)."""
     deviation, mean = (memory(wanted)[0, 0] for wanted in norm.wanted(style))

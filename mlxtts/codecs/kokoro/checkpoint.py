@@ -10,7 +10,7 @@ from pathlib import Path
 from mlxtts.codecs.kokoro.config import Config
 from mlxtts.codecs.kokoro.network import Network
 from mlxtts.errors import ModelError, subject
-from mlxtts.nn import mx, tree_flatten
+from mlxtts.nn import conv, mx, tree_flatten
 from mlxtts.nn.loading import load, read_safetensors
 from mlxtts.nn.pickled import read as read_torch
 from mlxtts.nn.quantization import Quantization, float32, gather, unpacked
@@ -98,7 +98,7 @@ def _product(name: str, tensor: mx.array) -> mx.array:
     copies a matrix that lies there in another order, each time."""
     if DOUBLE.fullmatch(name):  # (channels, 1, taps)
         return mx.contiguous(tensor[:, 0].T)
-    return mx.contiguous(tensor.transpose(2, 1, 0))
+    return conv.laid(tensor.transpose(2, 1, 0))
 
 
 def _lstms(weights: Weights) -> Weights:

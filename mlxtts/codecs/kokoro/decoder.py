@@ -9,15 +9,21 @@ from typing import Any
 from mlxtts.codecs.kokoro.blocks import Conv, SnakeBlock, StridedConv, StyledBlock, Upsample, leaky
 from mlxtts.codecs.kokoro.config import Config
 from mlxtts.codecs.kokoro.source import Source
+from mlxtts.codecs.kokoro.style import Style
 from mlxtts.nn import Module, mx
+from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stft import STFT
-from mlxtts.nn.stretches import elementwise
 
 RESIDUAL = 64
 OUTER_TAPS = 7
 SOURCE_TAPS, SOURCE_DILATIONS = (7, 11), (1, 3, 5)
 SLOPES = (0.1, 0.01)  # before each upsampling, before the last convolution
+
+
+@in_one
+def _mean(*parts: mx.array) -> mx.array:
+    return sum(parts) / len(parts)  # type: ignore[return-value]
 
 
 class Generator(Module):
@@ -51,7 +57,7 @@ class Generator(Module):
         self.conv_post = Conv(channels, spectrum, OUTER_TAPS)
 
     def __call__(
-        self, x: mx.array, style: mx.array, pitch: mx.array, noise: mx.array, rows: Ragged
+        self, x: mx.array, style: Style, pitch: mx.array, noise: mx.array, rows: Ragged
     ) -> mx.array:
         """(B, T, upsample_initial_channel), with the pitch (B, T) and normal numbers
         (B, T * hop, 9), to samples (B, T * hop)."""
@@ -65,17 +71,13 @@ class Generator(Module):
                 x = mx.concatenate([x[:, 1:2], x], axis=1)
             x = x + self.noise_res[n](self.noise_convs[n](source), style, rows)
             blocks = self.resblocks[n * kernels : (n + 1) * kernels]
-            x = rows.clear(sum(block(x, style, rows) for block in blocks) / kernels)
-        x = self.conv_post(leaky(x, SLOPES[1]))
-        magnitude, phase = mx.split(x, 2, axis=-1)
-        return self._stft.inverse(elementwise("exp", magnitude), elementwise("sin", phase), rows)
+            x = rows.clear(_mean(*(block(x, style, rows) for block in blocks)))
+        return self._stft.sound(self.conv_post(leaky(x, SLOPES[1])), rows)
 
     def _source(self, pitch: mx.array, noise: mx.array, rows: Ragged) -> mx.array:
         """The spectrum of the source, (B, frames, 2 * bins)."""
         signal = self.m_source(pitch, self._hop, noise, rows)
-        samples = rows.scaled(self._hop)
-        spectrum = mx.concatenate([*self._stft.transform(signal, samples)], axis=-1)
-        return rows.scaled(self._hop // self._stft.hop, more=1).clear(spectrum)
+        return self._stft.polar(signal, rows.scaled(self._hop))
 
 
 class Decoder(Module):
@@ -97,13 +99,14 @@ class Decoder(Module):
         text: mx.array,
         pitch: mx.array,
         energy: mx.array,
-        style: mx.array,
+        style: Style,
         noise: mx.array,
         rows: Ragged,
     ) -> mx.array:
         """Text (B, T, hidden_dim), pitch and energy (B, 2 * T, 1), normal numbers
         (B, 2 * T * hop, 9) to samples (B, 2 * T * hop). `rows`: those of the text."""
-        curves = [rows.clear(self.F0_conv(pitch)), rows.clear(self.N_conv(energy))]
+        # Not cleared: norms look at a row's own steps only, and clear the rest before convolutions.
+        curves = [self.F0_conv(pitch), self.N_conv(energy)]
         x = self.encode(mx.concatenate([text, *curves], axis=-1), style, rows)
         residual = self.asr_res[0](text)
         for block in self.decode:

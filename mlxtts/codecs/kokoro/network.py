@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlxtts.codecs.kokoro.bert import Albert
+from mlxtts.codecs.kokoro.blocks import together
 from mlxtts.codecs.kokoro.config import Config
 from mlxtts.codecs.kokoro.decoder import Decoder
 from mlxtts.codecs.kokoro.prosody import Predictor, TextEncoder
 from mlxtts.codecs.kokoro.source import HARMONICS
-from mlxtts.nn import Linear, Module, mx, on_cpu
+from mlxtts.codecs.kokoro.style import Style, Together
+from mlxtts.nn import Linear, Module, mx, on_cpu, on_cuda
 from mlxtts.nn.ragged import Ragged, rounded
 
 Durations = list[list[int]]
@@ -29,6 +31,7 @@ class Network(Module):
         self.predictor = Predictor(config)
         self.text_encoder = TextEncoder(config)
         self.decoder = Decoder(config)
+        self._together: dict[str, Together] = {}
 
     def durations(
         self, ids: Sequence[Sequence[int]], styles: mx.array, speeds: Sequence[float]
@@ -65,12 +68,19 @@ class Network(Module):
             return self._in_turn(ids, styles, durations, known, noise)
         rows, table = self._table(ids)
         out = _frames(durations)
-        voice, style = mx.split(styles, 2, axis=1)
+        halves = zip(("decoder", "predictor"), mx.split(styles, 2, axis=1), strict=True)
+        voice, style = (self._style(part, numbers) for part, numbers in halves)
         places = mx.array([_places(row, out.time) for row in durations])[..., None]
         expanded = mx.take_along_axis(known, places, axis=1)
         pitch, energy = self.predictor.curves(expanded, style, out)
         text = mx.take_along_axis(self.text_encoder(table, rows), places, axis=1)
         return self.decoder(text, pitch, energy, voice, noise, out)
+
+    def _style(self, part: str, numbers: mx.array) -> Style:
+        """As that part of the network wants it."""
+        if on_cuda() and part not in self._together:
+            self._together[part] = together(self[part])
+        return Style(numbers, self._together.get(part))
 
     def _in_turn(
         self,

@@ -7,7 +7,9 @@ from typing import Any
 
 from mlxtts.codecs.kokoro.blocks import Conv, StyledBlock, leaky
 from mlxtts.codecs.kokoro.config import Config
+from mlxtts.codecs.kokoro.style import Style
 from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx
+from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.lstm import LSTM
 from mlxtts.nn.ragged import Ragged
 
@@ -40,7 +42,12 @@ class AdaLayerNorm(Module):
 
     def __call__(self, x: mx.array, style: mx.array) -> mx.array:
         scale, shift = mx.split(self.fc(style)[:, None], 2, axis=-1)
-        return mx.fast.layer_norm(x, None, None, EPSILON) * (1 + scale) + shift
+        return _shifted(mx.fast.layer_norm(x, None, None, EPSILON), scale, shift)
+
+
+@in_one
+def _shifted(x: mx.array, scale: mx.array, shift: mx.array) -> mx.array:
+    return x * (1 + scale) + shift
 
 
 class DurationEncoder(Module):
@@ -98,7 +105,7 @@ class Predictor(Module):
         logits: mx.array = self.duration_proj.linear_layer(self.lstm(x, rows))
         return logits
 
-    def curves(self, x: mx.array, style: mx.array, rows: Ragged) -> tuple[mx.array, mx.array]:
+    def curves(self, x: mx.array, style: Style, rows: Ragged) -> tuple[mx.array, mx.array]:
         """Pitch in Hz and loudness, (B, 2 * T, 1), of frames (B, T, channels)."""
         shared = self.shared(x, rows)
         pitch, energy = shared, shared

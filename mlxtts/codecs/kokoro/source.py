@@ -6,14 +6,18 @@ from __future__ import annotations
 import math
 
 from mlxtts.codecs.kokoro.config import SAMPLE_RATE
-from mlxtts.nn import Linear, Module, mx
+from mlxtts.nn import Linear, Module, mx, on_cuda
+from mlxtts.nn.cuda import vocoder
+from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stretches import elementwise
 
 HARMONICS = 9
 AMPLITUDE = 0.1
 VOICED_NOISE = 0.003
+UNVOICED_NOISE = AMPLITUDE / 3
 UNVOICED = 10.0  # Hz; no pitch below it is one
+LEVELS = UNVOICED, AMPLITUDE, VOICED_NOISE, UNVOICED_NOISE
 
 
 def cycles(pitch: mx.array, hop: int, rows: Ragged) -> mx.array:
@@ -41,6 +45,14 @@ def _sums(cycles: mx.array) -> mx.array:
     return (mx.cumsum(whole, axis=1) >> 8).astype(mx.float32) * 2.0**-24
 
 
+@in_one
+def _whole(pitch: mx.array, numbers: mx.array, hop: int) -> mx.array:
+    """The steps from middle to middle of which `cycles` takes the sums, whole turns of 2^32."""
+    turns = pitch * numbers / SAMPLE_RATE
+    steps = hop * (turns - mx.floor(turns))
+    return ((steps - mx.floor(steps)) * 2.0**32).astype(mx.uint32)
+
+
 class Source(Module):
     """Pitch to one signal."""
 
@@ -50,7 +62,12 @@ class Source(Module):
 
     def __call__(self, pitch: mx.array, hop: int, noise: mx.array, rows: Ragged) -> mx.array:
         """(B, T) Hz and (B, T * hop, HARMONICS) normal numbers to (B, T * hop)."""
+        if on_cuda():
+            weight, bias = self.l_linear.weight, self.l_linear.bias
+            sums = mx.cumsum(_whole(pitch[..., None], mx.arange(1, HARMONICS + 1), hop), axis=1)
+            given = pitch, sums, noise, weight, bias
+            return vocoder.source(*given, LEVELS, rows.counts, SAMPLE_RATE)
         waves = AMPLITUDE * elementwise("sin", 2 * math.pi * cycles(pitch, hop, rows))
         voiced = mx.repeat(pitch > UNVOICED, hop, axis=1)[..., None]
-        loudness = mx.where(voiced, VOICED_NOISE, AMPLITUDE / 3)
+        loudness = mx.where(voiced, VOICED_NOISE, UNVOICED_NOISE)
         return mx.tanh(self.l_linear(mx.where(voiced, waves, 0.0) + loudness * noise))[..., 0]

@@ -25,3 +25,9 @@ def kernel(name: str, inputs: tuple[str, ...], *outputs: str) -> Any:
         source=source(name),
         ensure_row_contiguous=True,
     )
+
+
+@functools.cache
+def constants(*numbers: float) -> mx.array:
+    """Numbers for kernels, put where the GPU finds them once."""
+    return mx.array(numbers)

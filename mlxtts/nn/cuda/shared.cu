@@ -51,3 +51,15 @@ __device__ inline float scale_of(float mine, float* all, int count) {
   for (int n = 0; n < count; n++) most = fmaxf(most, all[n]);
   return most > 0 ? most / 127 : 1.0f;
 }
+
+// What the threads with one place in their warps, L of a block, have in all.
+template <int L>
+__device__ inline float across(float x) {
+  __shared__ float parts[L][32];
+  __syncthreads();
+  parts[threadIdx.x / 32][threadIdx.x % 32] = x;
+  __syncthreads();
+  float total = 0;
+  for (int n = 0; n < L; n++) total += parts[n][threadIdx.x % 32];
+  return total;
+}

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mlxtts.codecs.kokoro import blocks
+from mlxtts.codecs.kokoro.style import Style
 from mlxtts.nn import mx, stretches, tree_flatten, tree_unflatten
 from mlxtts.nn.ragged import Ragged
 
@@ -21,7 +22,7 @@ def test_snakes_in_stretches_are_those_at_once(
     for snake in (*block.snake1, *block.snake2):
         snake.alpha = mx.abs(snake.alpha) + 0.3
     rows = Ragged(lengths)
-    x, style = rows.clear(normal(len(lengths), 50, 6)), normal(len(lengths), 4)
+    x, style = rows.clear(normal(len(lengths), 50, 6)), Style(normal(len(lengths), 4))
     monkeypatch.setattr(stretches, "NUMBERS", 90)
     found = {}
     for cpu in (True, False):
