@@ -72,6 +72,12 @@ static int __float_as_int(float x) {
 
 static float rsqrtf(float x) { return 1 / sqrtf(x); }
 
+static float erfinvf(float y) {
+  double low = -6, high = 6;
+  for (int n = 0; n < 60; n++) (erf((low + high) / 2) < y ? low : high) = (low + high) / 2;
+  return low;
+}
+
 static void enter() {
   body();
   current->done = true;

@@ -13,7 +13,13 @@ from mlxtts.nn.cuda.kernel import source
 from tests.nn.doubles import Numbers
 
 HERE = Path(__file__).parent
-KINDS = {"f": "const float*", "F": "float*", "i": "const int*", "I": "int*"}
+KINDS = {
+    "f": "const float*",
+    "F": "float*",
+    "i": "const int*",
+    "I": "int*",
+    "u": "const uint32_t*",
+}
 """Types of arguments; MLX gives a kernel its inputs as constants."""
 
 

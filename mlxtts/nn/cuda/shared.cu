@@ -14,3 +14,44 @@ __device__ inline float sigmoid(float x) { return 1 / (1 + __expf(-x)); }
 __device__ inline float weight(float score, float top) {
   return score == -INFINITY ? 0.0f : __expf(score - top);
 }
+
+// x + sin^2(alpha x) / alpha, the sine as in nn.snake.
+struct Snake {
+  float turns, scale;
+
+  __device__ explicit Snake(float alpha) : turns(alpha * 0.318309886f), scale(1 / (alpha + 1e-9f)) {}
+
+  __device__ float operator()(float x) const {
+    const float turn = x * turns, r = turn - rintf(turn), s = r * r;
+    float y = 10.58129059f * s;
+    y = (y - 29.42626851f) * s;
+    y = (y + 42.64342416f) * s;
+    y = (y - 32.46513945f) * s;
+    y = (y + 9.86952481f) * s;
+    return x + scale * y;
+  }
+};
+
+// A row's signal: the steps of it that were kept, and after them the next stretch.
+// places: how many latents of each row there were; numbers: samples a latent, where the stretch
+// starts in samples from there, and which of its steps is the first after the end.
+template <typename T>
+struct Joined {
+  const T *kept, *x;
+  int before, channels, first, stop;
+
+  __device__ Joined(const T* kept, const T* x, int before, int time, int channels, int row,
+                    const int* places, const int* numbers)
+      : kept(kept + size_t(row) * before * channels), x(x + size_t(row) * time * channels),
+        before(before), channels(channels), stop(min(numbers[2], time)) {
+    const long long start = places[row] * static_cast<long long>(numbers[0]) + numbers[1];
+    first = start < 0 ? static_cast<int>(min(-start, static_cast<long long>(time))) : 0;
+  }
+
+  // Zero outside the signal, and after the stretch.
+  __device__ float at(int step, int channel) const {
+    const int next = step - before;
+    const T* from = (next < 0 ? kept + step * channels : x + next * channels) + channel;
+    return next < 0 || (next >= first && next < stop) ? static_cast<float>(*from) : 0.0f;
+  }
+};
