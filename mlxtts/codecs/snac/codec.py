@@ -64,7 +64,8 @@ class Quantizers(Module):
             )
             mx.eval(self._joined)
         table, weight, bias, firsts = self._joined
-        return conv.pointwise(table[codes + firsts].flatten(2), weight, bias)
+        vectors = mx.take(table, codes + firsts, axis=0)
+        return conv.pointwise(vectors.flatten(2), weight, bias)
 
 
 class Codec(Module):
@@ -125,7 +126,7 @@ class Codec(Module):
         """(B, F, frame_codes) codes to (B, F * frame_latents, latents)."""
         batch = len(frames)
         if on_cuda():
-            codes = frames[..., self._above].reshape(batch, -1, len(self.config.vq_strides))
+            codes = mx.take(frames, self._above, axis=2).flatten(1, 2)
             return self.quantizer.together(codes)
         total = mx.zeros(())
         levels = zip(self._slots, self.config.vq_strides, self.quantizer.quantizers, strict=True)
