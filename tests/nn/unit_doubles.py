@@ -62,24 +62,21 @@ def snake(stretch: Stretch, alpha: mx.array) -> tuple[mx.array, mx.array]:
     return mx.array(_snake(x, alpha)), mx.array(x[:, stretch.x.shape[1] :])
 
 
-def overlap(product: mx.array, bias: mx.array) -> mx.array:
-    begun, ended = np.split(_numbers(product), 2, axis=2)
-    y = begun[:, 1:] + ended[:, :-1]
-    return mx.array(y.reshape(len(y), -1, len(bias)) + _numbers(bias))
-
-
-def add_noise(
-    x: mx.array,
+def overlap(
     product: mx.array,
+    bias: mx.array,
     keys: mx.array,
     layer: int,
     places: mx.array,
     rate: int,
     start: int,
-) -> mx.array:
+) -> tuple[mx.array, mx.array]:
+    begun, ended = np.split(_numbers(product), 2, axis=2)
+    y = begun[:, 1:] + ended[:, :-1]
+    y = y.reshape(len(y), -1, len(bias)) + _numbers(bias)
     keys = keys + mx.array([layer, 0], dtype=mx.uint32)
-    noise = normal_at(keys, places[:, None] * rate + start, x.shape[1])
-    return x + noise[..., None] * product
+    noise = normal_at(keys, places[:, None] * rate + start, y.shape[1])
+    return mx.array(y), mx.array(y * _numbers(noise)[..., None])
 
 
 def collapse(
@@ -91,4 +88,4 @@ def collapse(
     return mx.array(y), mx.array(x[:, time:])
 
 
-NAMES = ("residual", "depthwise", "snake", "overlap", "add_noise", "collapse")
+NAMES = ("residual", "depthwise", "snake", "overlap", "collapse")

@@ -68,11 +68,9 @@ class Noise(Module):
         self.linear = Convolution(channels, channels)
 
     def __call__(self, x: mx.array, flow: Flow, keys: mx.array) -> mx.array:
-        y = conv.pointwise(x, self.linear.weight)
-        if on_cuda():
-            return units.add_noise(x, y, keys, self.layer, flow.places, flow.rate, flow.start)
         keys = keys + mx.array([self.layer, 0], dtype=mx.uint32)
-        return x + normal_at(keys, flow.starts, x.shape[1])[..., None] * y
+        noise = normal_at(keys, flow.starts, x.shape[1])
+        return x + noise[..., None] * conv.pointwise(x, self.linear.weight)
 
 
 class Block(Module):
@@ -90,24 +88,32 @@ class Block(Module):
         ]
 
     def __call__(self, x: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
-        _, _, noise, *residual = self.block
-        y = flow.upsampled(self._upsample(x, flow), self.rate)
-        if y is None:
-            return None
-        if keys is not None:
-            y = noise(y, flow, keys)
-        for unit in residual:
-            y = unit(y, flow)
+        *_, one, two, three = self.block
+        if on_cuda() and keys is not None:
+            y = self._in_kernels(x, flow, keys)
+        else:
+            y = self._plain(x, flow, keys)
+        for unit in (one, two, three):
             if y is None:
                 return None
+            y = unit(y, flow)
         return y
 
-    def _upsample(self, x: mx.array, flow: Flow) -> mx.array:
-        activation, up, *_ = self.block
-        if not on_cuda():
-            return conv.transposed(flow.extend(activation(x), 1), up.weight, up.bias)
+    def _plain(self, x: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
+        activation, up, noise, *_ = self.block
+        y = conv.transposed(flow.extend(activation(x), 1), up.weight, up.bias)
+        settled = flow.upsampled(y, self.rate)
+        return settled if settled is None or keys is None else noise(settled, flow, keys)
+
+    def _in_kernels(self, x: mx.array, flow: Flow, keys: mx.array) -> mx.array | None:
+        activation, up, noise, *_ = self.block
         (x,) = flow.through(units.snake, x, 1, activation.alpha)
-        return units.overlap(x @ up.weight, up.bias)
+        place = flow.places, flow.rate * self.rate, flow.risen(self.rate)
+        y, noisy = units.overlap(x @ up.weight, up.bias, keys, noise.layer, *place)
+        settled = flow.upsampled(y, self.rate)
+        if settled is None:
+            return None
+        return mx.addmm(settled, noisy[:, -settled.shape[1] :], noise.linear.weight)
 
 
 class Decoder(Module):

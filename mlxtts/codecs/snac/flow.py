@@ -64,6 +64,7 @@ class Flow:
         self.carries: list[mx.array] = []
         self._carries = iter(state.carries)
         self._positions = state.positions
+        self._least, self._most = min(state.positions), max(state.positions)
 
     @cached_property
     def places(self) -> mx.array:
@@ -73,9 +74,8 @@ class Flow:
     @property
     def starts(self) -> int | mx.array:
         """The index of the first sample in its signal: of all rows, or (B, 1)."""
-        least = min(self._positions)
-        same = least == max(self._positions)
-        return (least if same else self.places[:, None]) * self.rate + self.start
+        same = self._least == self._most
+        return (self._least if same else self.places[:, None]) * self.rate + self.start
 
     def window(self, x: mx.array, reach: int) -> mx.array | None:
         """What a kernel that reaches so far to both sides needs for the outputs that are settled:
@@ -112,21 +112,26 @@ class Flow:
         early = self._move(self.start - reach)
         return y[:, early:] if early < y.shape[1] else None
 
+    def risen(self, rate: int) -> int:
+        """Where the samples of what is `rate` times as long start, from where the stretch began."""
+        return self.start * rate - (rate + 1) // 2
+
     def upsampled(self, x: mx.array, rate: int) -> mx.array | None:
         """`x`, `rate` times as long as its input was, without what lies before the beginning."""
+        start = self.risen(rate)
         self.rate *= rate
-        early = self._move(self.start * rate - (rate + 1) // 2)
+        early = self._move(start)
         return x[:, early:] if early < x.shape[1] else None
 
     def _move(self, start: int) -> int:
         """Turn to where the samples start; returns how many of them are before every beginning."""
-        early = max(0, -(max(self._positions) * self.rate + start))
+        early = max(0, -(self._most * self.rate + start))
         self.start = start + early
         return early
 
     def _inside(self, x: mx.array) -> mx.array:
         length = x.shape[1]
-        if min(self._positions) * self.rate + self.start < 0:
+        if self._least * self.rate + self.start < 0:
             x = mx.where((self.starts + mx.arange(length) >= 0)[..., None], x, 0)
         if self.ended and self.start + length > 0:
             x = mx.where((mx.arange(length) < -self.start)[:, None], x, 0)

@@ -15,7 +15,7 @@ from mlxtts.nn.cuda.kernel import kernel
 BLOCK = 256  # threads
 CHAIN = 16  # outputs of a thread of `residual`
 EACH = 4  # elements of a thread that passes over an array
-STEPS = 32  # of a block of `add_noise`
+STEPS = 32  # of a block of `overlap`
 OUTPUTS = 122  # of a block of `collapse`
 TAPS = 7
 
@@ -115,43 +115,33 @@ def snake(stretch: Stretch, alpha: mx.array) -> tuple[mx.array, mx.array]:
     return y, after
 
 
-def overlap(product: mx.array, bias: mx.array) -> mx.array:
-    """`transposed` of nn.conv from its product on: (B, T + 1, 2 * stride * D) and (D,) to
-    (B, T * stride, D)."""
-    batch, time, width = product.shape
-    whole = (time - 1) * width // 2
-    (y,) = kernel("overlap", ("product", "bias"), "made")(
-        inputs=[product, bias],
-        template=[("T", product.dtype), ("U", EACH)],
-        grid=(_blocks(whole, BLOCK * EACH), batch, 1),
-        threadgroup=(BLOCK, 1, 1),
-        output_shapes=[(batch, whole // len(bias), len(bias))],
-        output_dtypes=[product.dtype],
-    )
-    return y  # type: ignore[no-any-return]
-
-
-def add_noise(
-    x: mx.array,
+def overlap(
     product: mx.array,
+    bias: mx.array,
     keys: mx.array,
     layer: int,
     places: mx.array,
     rate: int,
     start: int,
-) -> mx.array:
-    """`x` and `product`, both (B, T, C), times the `normal_at` of nn.random for keys, (B, 2), of
-    which the first number is counted up by `layer`; the rest as for Stretch."""
-    batch, time, _ = x.shape
-    (y,) = kernel("noise", ("given", "product", "keys", "places", "numbers"), "made")(
-        inputs=[x, product, keys, places, _numbers(rate, start, layer)],
-        template=[("T", x.dtype), ("U", EACH), ("L", STEPS)],
-        grid=(_blocks(time, STEPS), batch, 1),
+) -> tuple[mx.array, mx.array]:
+    """`transposed` of nn.conv from its product on: (B, T + 1, 2 * stride * D) and (D,) to
+    (B, T * stride, D); and that times the `normal_at` of nn.random, a number a step.
+
+    keys: (B, 2), of which the first number is counted up by `layer`; places, rate and start: as for
+    Stretch, but of what is returned.
+    """
+    batch, time, width = product.shape
+    channels = len(bias)
+    length = (time - 1) * (width // 2 // channels)
+    y, noisy = kernel("overlap", ("product", "bias", "keys", "places", "numbers"), "made", "noisy")(
+        inputs=[product, bias, keys, places, _numbers(rate, start, layer)],
+        template=[("T", product.dtype), ("U", EACH), ("L", STEPS)],
+        grid=(_blocks(length, STEPS), batch, 1),
         threadgroup=(BLOCK, 1, 1),
-        output_shapes=[x.shape],
-        output_dtypes=[x.dtype],
+        output_shapes=[(batch, length, channels)] * 2,
+        output_dtypes=[product.dtype] * 2,
     )
-    return y  # type: ignore[no-any-return]
+    return y, noisy
 
 
 def collapse(
