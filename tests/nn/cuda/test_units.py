@@ -4,7 +4,6 @@ they should compute, in numpy."""
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,31 +11,14 @@ import pytest
 
 from mlxtts.nn import mx
 from mlxtts.nn.cuda import units
-from mlxtts.nn.cuda.kernel import source
 from mlxtts.nn.cuda.units import Stretch
 from mlxtts.nn.random import normal_at
 from tests.conftest import needs
 from tests.nn import unit_doubles
-from tests.nn.kernels import built, numbers, run, shape
+from tests.nn.kernels import built, numbers
+from tests.nn.unit_kernels import KERNELS, on_a_cpu
 
 pytestmark = needs("g++")
-STRETCH = "f given, i given_shape, f kept, i kept_shape, i places, i numbers, f alpha"
-KERNELS = {
-    "residual": (
-        f"{STRETCH}, f weight, f biases, f beta, f shift, F made, F amid, F after",
-        f"S={units.CHAIN}",
-    ),
-    "snake": (f"{STRETCH}, F made, F after", f"U={units.EACH}"),
-    "overlap": (
-        "f product, i product_shape, f bias, i bias_shape, u keys, i places, i numbers, "
-        "F made, F noisy",
-        f"U={units.EACH}, L={units.STEPS}",
-    ),
-    "collapse": (
-        f"{STRETCH}, f weight, f bias, F made, F after".replace(", i kept_shape", ""),
-        "NONE=0",
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,40 +28,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 @pytest.fixture(autouse=True)
 def kernels_on_a_cpu(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outputs begin as NaN, so that what a kernel forgets is seen."""
-
-    def kernel(name: str, inputs: tuple[str, ...], *outputs: str) -> Callable[..., list[mx.array]]:
-        def launch(**call: Any) -> list[mx.array]:
-            arguments, constants = KERNELS[name]
-            mine = ", ".join(f"{key}={value}" for key, value in call["template"] if key != "T")
-            assert (mine or "NONE=0") == constants
-            named = [pair.split()[1] for pair in arguments.split(", ")]
-            assert named == [*_names(name, inputs), *outputs]
-            arrays = _arrays(name, dict(zip(inputs, call["inputs"], strict=True)))
-            found = [np.full(size, np.nan, "f") for size in call["output_shapes"]]
-            (width, rows, _), (threads, _, _) = call["grid"], call["threadgroup"]
-            assert width % threads == 0
-            run(getattr(library, name), (width // threads, rows), threads, *arrays, *found)
-            return [mx.array(each) for each in found]
-
-        return launch
-
-    monkeypatch.setattr(units, "kernel", kernel)
-
-
-def _names(name: str, inputs: tuple[str, ...]) -> list[str]:
-    """The arguments that MLX gives the kernel: shapes where it mentions them."""
-    body = source(name)
-    pairs = [(each, f"{each}_shape") for each in inputs]
-    return [name for each, size in pairs for name in ([each, size] if size in body else [each])]
-
-
-def _arrays(name: str, inputs: dict[str, mx.array]) -> list[np.ndarray[Any, Any]]:
-    found = []
-    for each in _names(name, tuple(inputs)):
-        array = np.ascontiguousarray(np.array(inputs[each.removesuffix("_shape")]))
-        found.append(shape(array) if each.endswith("_shape") else array)
-    return found
+    monkeypatch.setattr(units, "kernel", on_a_cpu(library))
 
 
 def rows(*size: int) -> mx.array:
