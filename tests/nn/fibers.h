@@ -12,6 +12,7 @@
 #define __device__
 #define __shared__ static
 #define __expf expf
+using std::max;
 using std::min;
 
 struct Index {

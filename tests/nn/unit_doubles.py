@@ -19,11 +19,11 @@ def _numbers(array: mx.array) -> Numbers:
 
 def joined(stretch: Stretch) -> Numbers:
     """What was kept and the stretch, zero outside the signal."""
-    x = _numbers(stretch.x)
-    steps = np.arange(x.shape[1])
+    x = np.concatenate([_numbers(stretch.kept), _numbers(stretch.x)], axis=1)
+    steps = np.arange(-stretch.kept.shape[1], stretch.x.shape[1])
     begins = _numbers(stretch.places)[:, None] * stretch.rate + stretch.start
     inside = (begins + steps >= 0) & (steps < stretch.stop)
-    return np.concatenate([_numbers(stretch.kept), np.where(inside[..., None], x, 0)], axis=1)
+    return np.where(inside[..., None], x, np.float32(0))
 
 
 def _snake(x: Numbers, alpha: mx.array) -> Numbers:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-from mlxtts.nn import mx
+from mlxtts.nn import mx, on_cuda
 from mlxtts.nn.cuda.units import Stretch
 from mlxtts.nn.streaming import gather_tails
 
@@ -44,8 +44,27 @@ def gather(rows: Sequence[Row]) -> State:
     return State(
         tuple(state.positions[row] for state, row in rows),
         mx.concatenate(keys) if keys else None,
-        gather_tails([(state.carries, run) for state, run in runs]),
+        _at_hand(rows)
+        if keys and on_cuda()
+        else gather_tails([(state.carries, run) for state, run in runs]),
     )
+
+
+def _at_hand(rows: Sequence[Row]) -> tuple[mx.array, ...]:
+    """Carries of rows, in one operation each if the rows that have any are of one state: a row that
+    begins gets another's, since kernels take all for zero that lies before a beginning."""
+    gathered: list[mx.array] = []
+    for count in sorted({len(state.carries) for state, _ in rows}):
+        there = next(row for row in rows if len(row[0].carries) >= count)
+        having = [row if len(row[0].carries) >= count else there for row in rows]
+        runs = [
+            (state.carries, mx.array([row for _, row in run]))
+            for state, run in groupby(having, lambda row: row[0])
+        ]
+        for n in range(len(gathered), count):
+            parts = [mx.take(carries[n], run, axis=0) for carries, run in runs]
+            gathered.append(mx.concatenate(parts))
+    return tuple(gathered)
 
 
 class Flow:

@@ -45,13 +45,13 @@ struct Joined {
       : kept(kept + size_t(row) * before * channels), x(x + size_t(row) * time * channels),
         before(before), channels(channels), stop(min(numbers[2], time)) {
     const long long start = places[row] * static_cast<long long>(numbers[0]) + numbers[1];
-    first = start < 0 ? static_cast<int>(min(-start, static_cast<long long>(time))) : 0;
+    first = static_cast<int>(-max(-static_cast<long long>(time), min(start, (long long)before)));
   }
 
-  // Zero outside the signal, and after the stretch.
+  // Zero outside the signal, whatever was kept from there, and after the stretch.
   __device__ float at(int step, int channel) const {
     const int next = step - before;
     const T* from = (next < 0 ? kept + step * channels : x + next * channels) + channel;
-    return next < 0 || (next >= first && next < stop) ? static_cast<float>(*from) : 0.0f;
+    return next >= first && next < stop ? static_cast<float>(*from) : 0.0f;
   }
 };
