@@ -86,15 +86,12 @@ class Codec(Module):
             for level in range(len(config.vq_strides))
         ]
         layout = np.array(config.layout)
-        self._above = mx.array(  # (frame_latents, levels): the slots of the codes of each latent
-            np.stack(
-                [
-                    np.repeat(np.flatnonzero(layout == level), stride)
-                    for level, stride in enumerate(config.vq_strides)
-                ],
-                axis=1,
-            )
-        )
+        above = [
+            np.repeat(np.flatnonzero(layout == level), stride)
+            for level, stride in enumerate(config.vq_strides)
+        ]
+        self._above = mx.array(np.stack(above, axis=1), dtype=mx.int32)
+        """(frame_latents, levels): the slots of the codes of each latent."""
 
     def refusal(self, codes: Sequence[int] | str) -> str | None:
         return refused(codes, self.frame_codes, self.frame_codes, self.config.codebook_size)

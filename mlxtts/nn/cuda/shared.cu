@@ -45,7 +45,8 @@ struct Joined {
       : kept(kept + size_t(row) * before * channels), x(x + size_t(row) * time * channels),
         before(before), channels(channels), stop(min(numbers[2], time)) {
     const long long start = places[row] * static_cast<long long>(numbers[0]) + numbers[1];
-    first = static_cast<int>(-max(-static_cast<long long>(time), min(start, (long long)before)));
+    const long long least = -time, most = before;
+    first = -static_cast<int>(max(least, min(start, most)));
   }
 
   // Zero outside the signal, whatever was kept from there, and after the stretch.
