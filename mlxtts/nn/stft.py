@@ -82,7 +82,7 @@ class STFT:
         (B, (F - 1) * hop). `rows`: those of the frames."""
         if on_cuda():
             frames = vocoder.cartesian(x) @ self._inverse
-            return vocoder.overlap(frames, self._power, rows.counts)
+            return vocoder.overlap_add(frames, self._power, rows.counts)
         magnitude, phase = mx.split(x, 2, axis=-1)
         return self.inverse(elementwise("exp", magnitude), elementwise("sin", phase), rows)
 

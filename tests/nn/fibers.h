@@ -12,6 +12,7 @@
 #define __device__
 #define __shared__ static
 #define __expf expf
+using std::max;
 using std::min;
 
 struct Index {
@@ -84,6 +85,12 @@ static unsigned __byte_perm(unsigned low, unsigned high, unsigned places) {
 }
 
 static float rsqrtf(float x) { return 1 / sqrtf(x); }
+
+static float erfinvf(float y) {
+  double low = -6, high = 6;
+  for (int n = 0; n < 60; n++) (erf((low + high) / 2) < y ? low : high) = (low + high) / 2;
+  return low;
+}
 
 static void enter() {
   body();

@@ -14,8 +14,12 @@ from tests.nn.doubles import Numbers
 
 HERE = Path(__file__).parent
 KINDS = {
-    **{"f": "const float*", "F": "float*", "i": "const int*", "I": "int*"},
-    **{"u": "const unsigned*", "b": "const int8_t*"},
+    "f": "const float*",
+    "F": "float*",
+    "i": "const int*",
+    "I": "int*",
+    "u": "const uint32_t*",
+    "b": "const int8_t*",
 }
 """Types of arguments; MLX gives a kernel its inputs as constants."""
 

@@ -60,7 +60,7 @@ def _to_product(name: str, weight: mx.array) -> mx.array:
     if taps == 1:
         return weight[:, :, 0].T
     if out == 1:
-        return weight[0]
+        return mx.contiguous(weight[0])  # a kernel of ours would copy it each time
     if into == 1:
-        return weight[:, 0].T
+        return mx.contiguous(weight[:, 0].T)
     raise ModelError(f"tensor {name}: a {weight.shape} convolution where SNAC has none")

@@ -11,8 +11,9 @@ import numpy as np
 from mlxtts.codecs import Pending, Samples, Span, refused
 from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
-from mlxtts.codecs.snac.decoder import Decoder, Row, State, gather
-from mlxtts.nn import Module, conv, mx, on_cpu
+from mlxtts.codecs.snac.decoder import Decoder
+from mlxtts.codecs.snac.flow import Row, State, gather
+from mlxtts.nn import Module, conv, mx, on_cpu, on_cuda
 from mlxtts.nn.conv import Convolution
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
@@ -49,6 +50,22 @@ class Quantizers(Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.quantizers: list[Any] = [Quantizer(config) for _ in config.vq_strides]
+        self._joined: tuple[mx.array, ...] | None = None
+
+    def together(self, codes: mx.array) -> mx.array:
+        """(B, T, levels) codes to the sum of the levels' latents, in a few operations."""
+        if self._joined is None:  # weights are loaded before anything is computed
+            outs = [level.out_proj for level in self.quantizers]
+            self._joined = (
+                mx.concatenate([level.codebook.weight for level in self.quantizers]),
+                mx.concatenate([out.weight for out in outs]),
+                mx.sum(mx.stack([out.bias for out in outs]), axis=0),
+                len(self.quantizers[0].codebook.weight) * mx.arange(len(outs)),
+            )
+            mx.eval(self._joined)
+        table, weight, bias, firsts = self._joined
+        vectors = mx.take(table, codes + firsts, axis=0)
+        return conv.pointwise(vectors.flatten(2), weight, bias)
 
 
 class Codec(Module):
@@ -68,6 +85,13 @@ class Codec(Module):
             mx.array([slot for slot, at in enumerate(config.layout) if at == level])
             for level in range(len(config.vq_strides))
         ]
+        layout = np.array(config.layout)
+        above = [
+            np.repeat(np.flatnonzero(layout == level), stride)
+            for level, stride in enumerate(config.vq_strides)
+        ]
+        self._above = mx.array(np.stack(above, axis=1), dtype=mx.int32)
+        """(frame_latents, levels): the slots of the codes of each latent."""
 
     def refusal(self, codes: Sequence[int] | str) -> str | None:
         return refused(codes, self.frame_codes, self.frame_codes, self.config.codebook_size)
@@ -113,6 +137,9 @@ class Codec(Module):
     def latents(self, frames: mx.array) -> mx.array:
         """(B, F, frame_codes) codes to (B, F * frame_latents, latents)."""
         batch = len(frames)
+        if on_cuda():
+            codes = mx.take(frames, self._above, axis=2).flatten(1, 2)
+            return self.quantizer.together(codes)
         total = mx.zeros(())
         levels = zip(self._slots, self.config.vq_strides, self.quantizer.quantizers, strict=True)
         for slots, stride, level in levels:

@@ -1,118 +1,24 @@
 """SNAC's decoder as a stream: latents in, samples out, each layer with the context it needs.
 
-Modules are named as in the PyTorch checkpoint; arrays are (batch, time, channels); a row of a batch
-is a signal of its own, which may have begun before the others. A layer takes a
-stretch of its input, which continues the last one, and gives the stretch of its output that is
-settled by then: as long as its input times its rate, and late by what the layer looks ahead. What
-lies before the beginning or after the end is zero at the input of every convolution, as the padding
-of the one-shot decoder has it.
+Modules are named as in the PyTorch checkpoint. On CUDA most of a layer is done by kernels of its
+own, which look at what a layer was given and at what it kept without putting them together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from itertools import count
 from typing import Any
 
 from mlxtts.codecs.snac.config import Config
-from mlxtts.nn import Module, conv, mx, on_cpu
+from mlxtts.codecs.snac.flow import Flow, State
+from mlxtts.nn import Module, conv, mx, on_cpu, on_cuda
 from mlxtts.nn.conv import Convolution
+from mlxtts.nn.cuda import units
 from mlxtts.nn.random import normal_at
 from mlxtts.nn.snake import Snake
-from mlxtts.nn.streaming import gather_tails
 
 KERNEL = 7
 DILATIONS = (1, 3, 9)
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """Signals between two stretches, a row each: how many latents there were so far, the keys of
-    their noise, (B, 2), or None without noise, and the last inputs of each convolution."""
-
-    positions: tuple[int, ...]
-    keys: mx.array | None
-    carries: tuple[mx.array, ...] = ()
-
-
-Row = tuple[State, int]
-
-
-def gather(rows: Sequence[Row]) -> State:
-    """Rows of states as one state."""
-    first = rows[0][0]
-    if [*rows] == [(first, row) for row in range(len(first.positions))]:
-        return first
-    runs = [(state, [row for _, row in run]) for state, run in groupby(rows, lambda row: row[0])]
-    keys = [state.keys[mx.array(run)] for state, run in runs if state.keys is not None]
-    return State(
-        tuple(state.positions[row] for state, row in rows),
-        mx.concatenate(keys) if keys else None,
-        gather_tails([(state.carries, run) for state, run in runs]),
-    )
-
-
-class Flow:
-    """A stretch of each row on its way through the layers: which samples of the layer's signal
-    these are, counted from where the stretch began.
-
-    What lies before the beginning of every row is not computed. When a stretch is used up in this
-    way, a layer gives None, and the layers after it have nothing to do yet. `ended`: the signals
-    ended before this stretch.
-    """
-
-    def __init__(self, state: State, ended: bool) -> None:
-        places = state.positions
-        self.start = 0
-        self.ended = ended
-        self.carries: list[mx.array] = []
-        self._carries = iter(state.carries)
-        self._least, self._most = min(places), max(places)
-        same = self._least == self._most
-        self._places = self._least if same else mx.array(places)[:, None]
-
-    @property
-    def starts(self) -> int | mx.array:
-        """The index of the first sample in its signal: of all rows, or (B, 1)."""
-        return self._places + self.start
-
-    def window(self, x: mx.array, reach: int) -> mx.array | None:
-        """What a kernel that reaches so far to both sides needs for the outputs that are settled:
-        the inputs with those before them in front."""
-        joined = self.extend(x, 2 * reach)
-        early = self._move(self.start - reach)
-        return joined[:, early:] if early < x.shape[1] else None
-
-    def extend(self, x: mx.array, by: int) -> mx.array:
-        """`x` with the `by` samples before it in front, and zeros outside the signal."""
-        x = self._inside(x)
-        batch, _, channels = x.shape
-        carry = next(self._carries, None)
-        x = mx.concatenate([mx.zeros((batch, by, channels)) if carry is None else carry, x], axis=1)
-        self.carries.append(x[:, -by:])
-        return x
-
-    def upsampled(self, x: mx.array, rate: int) -> mx.array:
-        """`x`, `rate` times as long as its input was, without what lies before the beginning."""
-        self._least *= rate
-        self._most *= rate
-        self._places = self._places * rate
-        return x[:, self._move(self.start * rate - (rate + 1) // 2) :]
-
-    def _move(self, start: int) -> int:
-        """Turn to where the samples start; returns how many of them are before every beginning."""
-        early = max(0, -(self._most + start))
-        self.start = start + early
-        return early
-
-    def _inside(self, x: mx.array) -> mx.array:
-        length = x.shape[1]
-        if self._least + self.start < 0:
-            x = mx.where((self.starts + mx.arange(length) >= 0)[..., None], x, 0)
-        if self.ended and self.start + length > 0:
-            x = mx.where((mx.arange(length) < -self.start)[:, None], x, 0)
-        return x
 
 
 class ResidualUnit(Module):
@@ -129,6 +35,8 @@ class ResidualUnit(Module):
 
     def __call__(self, x: mx.array, flow: Flow) -> mx.array | None:
         reach = KERNEL // 2 * self.dilation
+        if on_cuda():
+            return self._in_kernels(x, flow, reach)
         window = flow.window(x, reach)
         if window is None:
             return None
@@ -141,13 +49,26 @@ class ResidualUnit(Module):
         y = conv.pointwise(between(y), across.weight, across.bias)
         return window[:, reach:-reach] + y
 
+    def _in_kernels(self, x: mx.array, flow: Flow, reach: int) -> mx.array | None:
+        before, wide, between, across = self.block
+        weights = before.alpha, wide.weight, wide.bias, between.alpha, across.bias
+        y, amid = flow.through(units.residual, x, 2 * reach, *weights)
+        settled = flow.settled(y, reach)
+        if settled is None:
+            return None
+        return mx.addmm(amid[:, -settled.shape[1] :], settled, across.weight)
+
 
 class Noise(Module):
-    def __init__(self, channels: int) -> None:
+    """The noise of block number `layer`."""
+
+    def __init__(self, channels: int, layer: int) -> None:
         super().__init__()
+        self.layer = layer
         self.linear = Convolution(channels, channels)
 
     def __call__(self, x: mx.array, flow: Flow, keys: mx.array) -> mx.array:
+        keys = keys + mx.array([self.layer, 0], dtype=mx.uint32)
         noise = normal_at(keys, flow.starts, x.shape[1])
         return x + noise[..., None] * conv.pointwise(x, self.linear.weight)
 
@@ -155,28 +76,44 @@ class Noise(Module):
 class Block(Module):
     """Upsample by `rate`, halving the channels."""
 
-    def __init__(self, channels: int, rate: int) -> None:
+    def __init__(self, channels: int, rate: int, layer: int) -> None:
         super().__init__()
         self.rate = rate
         half = channels // 2
         self.block: list[Any] = [
             Snake(channels),
             Convolution(channels, 2 * rate * half, bias=half),
-            Noise(half),
+            Noise(half, layer),
             *(ResidualUnit(half, dilation) for dilation in DILATIONS),
         ]
 
     def __call__(self, x: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
-        activation, up, noise, *units = self.block
-        x = conv.transposed(flow.extend(activation(x), 1), up.weight, up.bias)
-        x = flow.upsampled(x, self.rate)
-        if keys is not None:
-            x = noise(x, flow, keys)
-        for unit in units:
-            x = unit(x, flow)
-            if x is None:
+        *_, one, two, three = self.block
+        if on_cuda() and keys is not None:
+            y = self._in_kernels(x, flow, keys)
+        else:
+            y = self._plain(x, flow, keys)
+        for unit in (one, two, three):
+            if y is None:
                 return None
-        return x
+            y = unit(y, flow)
+        return y
+
+    def _plain(self, x: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
+        activation, up, noise, *_ = self.block
+        y = conv.transposed(flow.extend(activation(x), 1), up.weight, up.bias)
+        settled = flow.upsampled(y, self.rate)
+        return settled if settled is None or keys is None else noise(settled, flow, keys)
+
+    def _in_kernels(self, x: mx.array, flow: Flow, keys: mx.array) -> mx.array | None:
+        activation, up, noise, *_ = self.block
+        (x,) = flow.through(units.snake, x, 1, activation.alpha)
+        place = flow.places, flow.rate * self.rate, flow.risen(self.rate)
+        y, noisy = units.overlap(x @ up.weight, up.bias, keys, noise.layer, *place)
+        settled = flow.upsampled(y, self.rate)
+        if settled is None:
+            return None
+        return mx.addmm(settled, noisy[:, -settled.shape[1] :], noise.linear.weight)
 
 
 class Decoder(Module):
@@ -187,7 +124,7 @@ class Decoder(Module):
         self.model: list[Any] = [
             Convolution(KERNEL, latents, bias=latents),
             Convolution(latents, channels, bias=channels),
-            *map(Block, widths, config.decoder_rates),
+            *map(Block, widths, config.decoder_rates, count()),
             Snake(widths[-1]),
             Convolution(widths[-1], KERNEL, bias=1),
         ]
@@ -215,16 +152,30 @@ class Decoder(Module):
         return samples, flow.start, State(positions, state.keys, tuple(flow.carries))
 
     def _layers(self, z: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
-        wide, across, *blocks, activation, last = self.model
-        x = flow.window(z, KERNEL // 2)
+        across = self.model[1]
+        x = self._first(z, flow)
         if x is None:
             return None
-        x = conv.depthwise(x, wide.weight, wide.bias)
         x = conv.pointwise(x, across.weight, across.bias)
-        for n, block in enumerate(blocks):
-            layer = None if keys is None else keys + mx.array([n, 0], dtype=mx.uint32)
-            x = block(x, flow, layer)
+        for block in self.model[2:-2]:
+            x = block(x, flow, keys)
             if x is None:
                 return None
-        x = flow.window(activation(x), KERNEL // 2)
-        return None if x is None else mx.tanh(conv.collapse(x, last.weight, last.bias))
+        return self._last(x, flow)
+
+    def _first(self, z: mx.array, flow: Flow) -> mx.array | None:
+        wide = self.model[0]
+        if on_cuda():
+            (x,) = flow.through(units.depthwise, z, KERNEL - 1, wide.weight, wide.bias)
+            return flow.settled(x, KERNEL // 2)
+        window = flow.window(z, KERNEL // 2)
+        return None if window is None else conv.depthwise(window, wide.weight, wide.bias)
+
+    def _last(self, x: mx.array, flow: Flow) -> mx.array | None:
+        *_, activation, last = self.model
+        if on_cuda():
+            weights = activation.alpha, last.weight, last.bias
+            (y,) = flow.through(units.collapse, x, KERNEL - 1, *weights)
+            return flow.settled(y, KERNEL // 2)
+        window = flow.window(activation(x), KERNEL // 2)
+        return None if window is None else mx.tanh(conv.collapse(window, last.weight, last.bias))

@@ -63,3 +63,45 @@ __device__ inline float across(float x) {
   for (int n = 0; n < L; n++) total += parts[n][threadIdx.x % 32];
   return total;
 }
+
+// x + sin^2(alpha x) / alpha, the sine as in nn.snake.
+struct Snake {
+  float turns, scale;
+
+  __device__ explicit Snake(float alpha) : turns(alpha * 0.318309886f), scale(1 / (alpha + 1e-9f)) {}
+
+  __device__ float operator()(float x) const {
+    const float turn = x * turns, r = turn - rintf(turn), s = r * r;
+    float y = 10.58129059f * s;
+    y = (y - 29.42626851f) * s;
+    y = (y + 42.64342416f) * s;
+    y = (y - 32.46513945f) * s;
+    y = (y + 9.86952481f) * s;
+    return x + scale * y;
+  }
+};
+
+// A row's signal: the steps of it that were kept, and after them the next stretch.
+// places: how many latents of each row there were; numbers: samples a latent, where the stretch
+// starts in samples from there, and which of its steps is the first after the end.
+template <typename T>
+struct Joined {
+  const T *kept, *x;
+  int before, channels, first, stop;
+
+  __device__ Joined(const T* kept, const T* x, int before, int time, int channels, int row,
+                    const int* places, const int* numbers)
+      : kept(kept + size_t(row) * before * channels), x(x + size_t(row) * time * channels),
+        before(before), channels(channels), stop(min(numbers[2], time)) {
+    const long long start = places[row] * static_cast<long long>(numbers[0]) + numbers[1];
+    const long long least = -time, most = before;
+    first = -static_cast<int>(max(least, min(start, most)));
+  }
+
+  // Zero outside the signal, whatever was kept from there, and after the stretch.
+  __device__ float at(int step, int channel) const {
+    const int next = step - before;
+    const T* from = (next < 0 ? kept + step * channels : x + next * channels) + channel;
+    return next >= first && next < stop ? static_cast<float>(*from) : 0.0f;
+  }
+};

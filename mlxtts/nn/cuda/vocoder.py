@@ -60,12 +60,12 @@ def cartesian(x: mx.array) -> mx.array:
     return _each("cartesian", {"signal": x}, "parts", x.shape)
 
 
-def overlap(frames: mx.array, squares: mx.array, lengths: mx.array) -> mx.array:
+def overlap_add(frames: mx.array, squares: mx.array, lengths: mx.array) -> mx.array:
     """Frames, (B, F, size), laid over each other and divided by the sum of `squares`, (size,), of
     those that there are: (B, (F - 1) * size / 4). `lengths`: in frames."""
     batch, count, size = frames.shape
     inputs = {"frames": frames, "squares": squares, "lengths": lengths}
-    return _each("overlap", inputs, "laid", (batch, (count - 1) * (size // 4)), [("Z", size)])
+    return _each("overlap_add", inputs, "laid", (batch, (count - 1) * (size // 4)), [("Z", size)])
 
 
 def _each(

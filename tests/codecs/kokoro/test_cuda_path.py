@@ -36,7 +36,7 @@ DEVICE = {
 KERNELS = {
     adain: ("moments", "styled"),
     encoder: ("attend_all", "added_norm"),
-    vocoder: ("doubled", "source", "spectrum", "cartesian", "overlap"),
+    vocoder: ("doubled", "source", "spectrum", "cartesian", "overlap_add"),
 }
 
 

@@ -68,6 +68,14 @@ def test_all_layouts_hold_the_same(layout: object) -> None:
 
 
 @pytest.mark.parametrize("layout", [lambda: TORCH, mlx_layout, folded])
+def test_what_kernels_read_needs_no_copy(layout: Callable[[], weights.Tensors]) -> None:
+    """All but matrices of products, in which the order does not matter."""
+    for name, weight in sanitize(arrays(layout())).items():
+        if weight.ndim == 1 or 7 in weight.shape:
+            assert np.asarray(weight).flags.c_contiguous, name
+
+
+@pytest.mark.parametrize("layout", [lambda: TORCH, mlx_layout, folded])
 @pytest.mark.parametrize("kind", [mx.float16, mx.bfloat16], ids=str)
 def test_halves_load(tmp_path: Path, layout: Callable[[], weights.Tensors], kind: mx.Dtype) -> None:
     """Weight norm is folded in float32, whatever the file has."""

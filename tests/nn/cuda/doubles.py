@@ -185,5 +185,5 @@ def cartesian(x: mx.array) -> mx.array:
     return mx.array(made_cartesian(np.array(x)))
 
 
-def overlap(frames: mx.array, squares: mx.array, lengths: mx.array) -> mx.array:
+def overlap_add(frames: mx.array, squares: mx.array, lengths: mx.array) -> mx.array:
     return mx.array(overlapped(*(np.array(each) for each in (frames, squares, lengths))))

@@ -22,7 +22,7 @@ KERNELS = {
     "source": (PITCH, "S=64, H=9, K=30, R=24000"),
     "spectrum": ("f signal, i signal_shape, f forward, i lengths, F polar", "S=64, Z=20"),
     "cartesian": ("f signal, i signal_shape, F parts", "S=64"),
-    "overlap": ("f frames, i frames_shape, f squares, i lengths, F laid", "S=64, Z=20"),
+    "overlap_add": ("f frames, i frames_shape, f squares, i lengths, F laid", "S=64, Z=20"),
 }
 LENGTHS = [[5], [1, 7, 4]]
 each_lengths = pytest.mark.parametrize("lengths", LENGTHS)
@@ -92,12 +92,12 @@ def test_cartesian(kernels: ctypes.CDLL) -> None:
 
 
 @each_lengths
-def test_overlap(kernels: ctypes.CDLL, lengths: list[int]) -> None:
+def test_overlap_add(kernels: ctypes.CDLL, lengths: list[int]) -> None:
     frames, counts = given([n + 1 for n in lengths], 9, 20)
     squares = np.hanning(21)[:-1].astype("f") ** 2
     wanted = doubles.overlapped(np.nan_to_num(frames), squares, counts)
     found = np.full_like(wanted, np.nan)
-    run(kernels.overlap, grid(found), S, frames, shape(frames), squares, counts, found)
+    run(kernels.overlap_add, grid(found), S, frames, shape(frames), squares, counts, found)
     for row, length in enumerate(lengths):
         own = np.s_[row, : length * 5]
         np.testing.assert_allclose(found[own], wanted[own], atol=1e-5)
