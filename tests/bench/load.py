@@ -40,6 +40,8 @@ RATE = 24_000
 CPU_LOADS = ((1, 1), (4, 4), (16, 16), (64, 64), (64, 16))
 GPU_LOADS = ((1, 1), (8, 8), (32, 32), (64, 64), (128, 128), (256, 256))
 """Clients and rows."""
+PACKED = 256
+"""From so many rows on keys and values are in 8 bits on a GPU."""
 LIMIT = 7 * 72  # tokens of a random model, which knows no end
 COLUMNS = (
     *("first audio, s: p50", "p99", "times real time: mean", "slowest", "slowest / fastest"),
@@ -73,6 +75,7 @@ async def together(address: str, clients: int) -> list[tuple[float, float]]:
 @contextlib.contextmanager
 def warm(rows: int, blas: str, model: str) -> Iterator[Server]:
     options = ["--max-streams", str(rows), "--queue", "1000", "--model", model]
+    options += ["--cache-bits", "8"] if rows >= PACKED and not on_cpu() else []
     with running(*options, MLXTTS_BLAS=blas) as server:
         asyncio.run(together(server.address, 1))
         try:

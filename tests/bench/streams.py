@@ -24,7 +24,9 @@ from tests import weights
 from tests.bench import models
 from tests.bench.common import table
 
-CPU_WIDTHS, GPU_WIDTHS = (1, 2, 4, 8), (1, 8, 32, 64, 128, 256, 384)
+CPU_WIDTHS, GPU_WIDTHS = (1, 2, 4, 8), (1, 8, 32, 64, 128, 256)
+GPU_PACKED = (128, 256, 384)
+"""With keys and values in 8 bits."""
 SECONDS = 20.0
 PROMPTS, LENGTHS = (20, 300), (24, 352)  # tokens, frames
 LONGEST = 171  # frames of a segment: Orpheus speaks for 14 s at most
@@ -59,11 +61,13 @@ class Listener:
         return self.heard / max(self.last - (self.first or 0), 1e-9)
 
 
-def listen(model: Model, codec: Any, width: int, length: float, seed: int = 0) -> list[Listener]:
+def listen(
+    model: Model, codec: Any, width: int, length: float, seed: int = 0, cache_bits: int = 16
+) -> list[Listener]:
     """Of the `length` seconds after all rows were taken and heard: the streams that began in them
     and were heard."""
     rng = random.Random(seed)
-    synthesis = Synthesis(models.engine(model, width), codec)
+    synthesis = Synthesis(models.engine(model, width, cache_bits), codec)
     listeners: dict[str, Listener] = {}
     ended: list[Listener] = []
     settled = 0.0
@@ -90,7 +94,7 @@ def quantile(values: list[float], q: float) -> float:
     return sorted(values)[min(int(q * len(values)), len(values) - 1)]
 
 
-def line(width: int, listeners: list[Listener], memory: float) -> list[object]:
+def line(width: str, listeners: list[Listener], memory: float) -> list[object]:
     waits = [1000 * one.wait for one in listeners]
     factors = [one.factor for one in listeners if one.last > (one.first or 0)]
     late = [one.late for one in listeners]
@@ -131,8 +135,11 @@ def main(
         model = models.ours(raw, models.tensors(raw, mx.float32 if on_cpu() else mx.bfloat16))
         codec = models.snac(weights.SNAC_SMALL if shape == "tiny" else weights.SNAC_FULL)
     rows = []
-    for width in widths or (CPU_WIDTHS if on_cpu() else GPU_WIDTHS):
+    plain = widths or (CPU_WIDTHS if on_cpu() else GPU_WIDTHS)
+    packed = () if widths or on_cpu() else GPU_PACKED
+    for width, bits in [*((n, 16) for n in plain), *((n, 8) for n in packed)]:
         mx.reset_peak_memory()
-        listeners = listen(model, codec, width, length)
-        rows.append(line(width, listeners, mx.get_peak_memory()))
+        listeners = listen(model, codec, width, length, cache_bits=bits)
+        name = f"{width}" if bits == 16 else f"{width}, {bits} bits"
+        rows.append(line(name, listeners, mx.get_peak_memory()))
     table(HEAD, rows)
