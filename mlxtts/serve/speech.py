@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from mlxtts.engine import Speaker
+from mlxtts.engine import Speaker, Synthesis
+from mlxtts.errors import MlxttsError
+from mlxtts.nn import live_long, on_cuda
 from mlxtts.serve.access import Access
 from mlxtts.serve.metrics import Metrics
 from mlxtts.serve.plan import Plan, make
@@ -18,6 +21,9 @@ from mlxtts.serve.protocol import ProtocolError, Start
 from mlxtts.serve.runner import Runner
 from mlxtts.serve.session import Stream, refusal_of
 from mlxtts.serve.ws import Connection
+from mlxtts.text.lines import Utterance
+
+WORD = "Yes."
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,7 @@ class Speech:
         self.log = log
         self.draining = False
         self._failure: asyncio.Future[BaseException]
-        self.runner = Runner(
-            lambda: speaker.synthesis(limits.max_streams), limits.max_streams, self._died
-        )
+        self.runner = Runner(self._load, limits.max_streams, self._died)
         self.connections: set[Connection] = set()
         self.metrics = self._metrics()
         self._speaker = speaker
@@ -59,6 +63,20 @@ class Speech:
         self._voice = voice
         self._preload = preload
         self._gone = asyncio.Event()
+
+    def _load(self) -> Synthesis:
+        live_long()
+        synthesis = self._speaker.synthesis(self.limits.max_streams)
+        if on_cuda():
+            self._speak(synthesis)
+        return synthesis
+
+    def _speak(self, synthesis: Synthesis) -> None:
+        """A word that nobody hears, since what has never been computed is compiled first."""
+        with contextlib.suppress(MlxttsError):  # such as a language without its extra
+            synthesis.add(self._speaker.request(Utterance("", WORD), self._voice))
+            for _ in synthesis.run():
+                pass
 
     @property
     def registry(self) -> CollectorRegistry:

@@ -20,15 +20,15 @@ from tests.nn.cuda.device import Device
 TEXTS = ["həlˈO wˈɜɹld!", "ðɪs ɪz ɐ lˈɔŋɡəɹ sˈɛntᵊns, wɪð ɐ kˈɑmə.", "ˈA."]
 DEVICE = {
     "mlxtts.codecs.kokoro": {
-        "network": "on_cpu on_cuda",
-        "blocks": "on_cpu on_cuda",
-        "bert": "on_cuda",
-        "source": "on_cuda",
+        "network": "on_cpu in_kernels",
+        "blocks": "on_cpu in_kernels",
+        "bert": "in_kernels",
+        "source": "in_kernels",
     },
     "mlxtts.nn": {
         **dict.fromkeys(("conv", "ragged", "snake", "stretches"), "on_cpu"),
         "lstm": "on_cpu on_cuda",
-        "stft": "on_cuda",
+        "stft": "in_kernels",
         "cuda.fused": "on_cuda",
     },
 }
@@ -53,7 +53,7 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
         for module, names in modules.items():
             for name in names.split():
                 monkeypatch.setattr(
-                    f"{package}.{module}.{name}", lambda name=name: name == "on_cuda"
+                    f"{package}.{module}.{name}", lambda name=name: name != "on_cpu"
                 )
     monkeypatch.setattr(cuda, "recur", doubles.recur)
 
