@@ -3,7 +3,6 @@ kernels themselves are held against the doubles in tests/nn/cuda/test_units.py."
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -31,17 +30,17 @@ from tests.codecs.snac.test_codec import (
     schedules,
 )
 from tests.conftest import needs
-from tests.nn import unit_doubles, unit_kernels
-from tests.nn.kernels import built
+from tests.nn.cuda import unit_doubles
+from tests.nn.cuda.device import Device
 
 
 @contextmanager
-def as_on_cuda(library: ctypes.CDLL | None = None) -> Iterator[None]:
+def as_on_cuda(device: Device | None = None) -> Iterator[None]:
     """With the kernels themselves, thread by thread, or their doubles."""
     with pytest.MonkeyPatch.context() as patch:
-        if library is not None:
-            patch.setattr(units, "kernel", unit_kernels.on_a_cpu(library))
-        for name in unit_doubles.NAMES if library is None else ():
+        if device:
+            patch.setattr(units, "kernel", device.kernel)
+        for name in () if device else unit_doubles.NAMES:
             patch.setattr(units, name, getattr(unit_doubles, name))
         for module in ("codec", "decoder", "flow"):
             patch.setattr(f"mlxtts.codecs.snac.{module}.in_kernels", lambda: True)
@@ -126,8 +125,7 @@ def test_the_kernels_themselves(tmp_path: Path) -> None:
     codec = build(weights.SNAC_ODD)
     some = [[(5 * n + 9 * frame) % 64 for n in range(codec.frame_codes)] for frame in range(FRAMES)]
     expected = played(codec, COMINGS, (None, None), True, some)
-    library = built(unit_kernels.KERNELS, tmp_path)
-    with as_on_cuda(library):
+    with as_on_cuda(Device(tmp_path)):
         found = played(codec, COMINGS, (None, None), True, some)
     assert any(len(piece) for piece in found[:-2])
     for mine, theirs in zip(found, expected, strict=True):

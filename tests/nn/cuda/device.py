@@ -17,7 +17,8 @@ LETTERS = {"float32": "f", "int32": "i", "uint32": "u"}
 
 
 class Device:
-    """`kernel` is to stand in the place of nn.cuda.kernel's."""
+    """`kernel` is to stand in the place of nn.cuda.kernel's. What it makes begins as NaN, so that
+    what a kernel forgets is seen."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,7 +27,7 @@ class Device:
     def kernel(self, name: str, inputs: tuple[str, ...], *outputs: str) -> Callable[..., Any]:
         def call(
             inputs: Sequence[mx.array],
-            template: Sequence[tuple[str, int]],
+            template: Sequence[tuple[str, Any]],
             grid: tuple[int, int, int],
             threadgroup: tuple[int, int, int],
             output_shapes: Sequence[tuple[int, ...]],
@@ -43,7 +44,8 @@ class Device:
                     arrays.append(shape(array))
             made = [np.full(size, np.nan, np.float32) for size in output_shapes]
             arguments += [f"F {each}" for each in outputs]
-            constants = ", ".join(f"{constant}={value}" for constant, value in template)
+            given = [f"{constant}={value}" for constant, value in template if constant != "T"]
+            constants = ", ".join(given or ["NONE=0"])
             compiled = self._compiled(name, ", ".join(arguments), constants)
             blocks = -(-grid[0] // threadgroup[0]), grid[1]
             run(getattr(compiled, name), blocks, threadgroup[0], *arrays, *made)

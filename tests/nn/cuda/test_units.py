@@ -3,7 +3,6 @@ they should compute, in numpy."""
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
@@ -14,21 +13,21 @@ from mlxtts.nn.cuda import units
 from mlxtts.nn.cuda.units import Stretch
 from mlxtts.nn.random import normal_at
 from tests.conftest import needs
-from tests.nn import unit_doubles
-from tests.nn.kernels import built, numbers
-from tests.nn.unit_kernels import KERNELS, on_a_cpu
+from tests.nn.cuda import unit_doubles
+from tests.nn.cuda.device import Device
+from tests.nn.kernels import numbers
 
 pytestmark = needs("g++")
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return built(KERNELS, tmp_path_factory.mktemp("units"))
+def device(tmp_path_factory: pytest.TempPathFactory) -> Device:
+    return Device(tmp_path_factory.mktemp("units"))
 
 
 @pytest.fixture(autouse=True)
-def kernels_on_a_cpu(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "kernel", on_a_cpu(library))
+def kernels_on_a_cpu(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "kernel", device.kernel)
 
 
 def rows(*size: int) -> mx.array:
