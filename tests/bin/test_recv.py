@@ -311,7 +311,7 @@ def test_wss_needs_a_certificate_that_is_trusted(run: Run, tmp_path: Path) -> No
     context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     with fake(speak, ssl=context) as server:
         done = run("mlxtts-recv", "--ca", "cert.pem", server.url, "Hello.")
-        assert (done.returncode, done.stdout) == (0, b"".join(FRAMES))
+        assert (done.returncode, done.stderr, done.stdout) == (0, b"", b"".join(FRAMES))
         done = run("mlxtts-recv", "--retry", "0", server.url, "Hello.")
         assert done.returncode == 3
         assert "certificate not trusted" in error_of(done)
