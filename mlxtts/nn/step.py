@@ -87,10 +87,10 @@ def _compiled(heads: int, dim: int, packings: tuple[Packing | None, ...]) -> Lay
 
     def rest(x: mx.array, attended: mx.array, parts: dict[str, Any]) -> tuple[mx.array, mx.array]:
         after, following = parts["norms"]
-        x, normal = cuda.add_norm(x, product(attended, parts, "o_proj"), after, parts["eps"])
+        x, normal = cuda.add_rms_norm(x, product(attended, parts, "o_proj"), after, parts["eps"])
         gate, up = mx.split(product(normal, parts, "gate_up_proj"), 2, axis=-1)
         more = product(gate * mx.sigmoid(gate) * up, parts, "down_proj")
-        return cuda.add_norm(x, more, following, parts["eps"])
+        return cuda.add_rms_norm(x, more, following, parts["eps"])
 
     def step(
         x: mx.array, normal: mx.array, held: cuda.Held, positions: mx.array, parts: dict[str, Any]

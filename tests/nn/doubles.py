@@ -124,7 +124,7 @@ def turn(qkv: mx.array, rates: mx.array, heads: int, dim: int) -> tuple[mx.array
     return mx.array(queries), mx.array(held)
 
 
-def add_norm(
+def add_rms_norm(
     x: mx.array, y: mx.array, weight: mx.array, eps: mx.array
 ) -> tuple[mx.array, mx.array]:
     total, normal = added(*map(_memory, (x, y, weight, eps)))

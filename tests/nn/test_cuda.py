@@ -19,7 +19,7 @@ KERNELS = {
     "place": (PLACE, "H=6, K=2, D=64"),
     "place.8": (PLACE.replace("f held", "b held"), "H=6, K=2, D=64"),
     "turn": ("f qkv, i qkv_shape, f rates, F queries, F held", "H=6, K=2, D=64"),
-    "add_norm": ("f x, f y, f weight, f eps, F sum, F normal", "N=96, THREADS=64"),
+    "add_rms_norm": ("f x, f y, f weight, f eps, F sum, F normal", "N=96, THREADS=64"),
     "attend": (ATTEND, "H=6, K=2, D=64, W=2"),
     "attend.wide": (ATTEND, "H=2, K=2, D=128, W=1"),
     "attend.8": (ATTEND.replace("f held", "b held"), "H=6, K=2, D=64, W=2"),
@@ -88,10 +88,10 @@ def test_turn(kernels: ctypes.CDLL) -> None:
     np.testing.assert_allclose(held, expected[1], atol=1e-5)
 
 
-def test_add_norm(kernels: ctypes.CDLL) -> None:
+def test_add_rms_norm(kernels: ctypes.CDLL) -> None:
     given = numbers(3, 96), numbers(4, 96)[:3], numbers(96), np.array([1e-5], "f")
     total, normal = np.zeros((3, 96), "f"), np.zeros((3, 96), "f")
-    run(kernels.add_norm, (3, 1), 64, *given, total, normal)
+    run(kernels.add_rms_norm, (3, 1), 64, *given, total, normal)
     expected = doubles.added(*given)
     np.testing.assert_array_equal(total, expected[0])
     np.testing.assert_allclose(normal, expected[1], rtol=1e-5)

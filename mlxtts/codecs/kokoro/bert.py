@@ -98,7 +98,7 @@ class Layer(Module):
 def _added(x: mx.array, y: mx.array, layer: Linear, norm: LayerNorm) -> mx.array:
     """The norm of `x` and what a layer makes of `y`, both (N, width)."""
     y = y @ layer.weight.T
-    return encoder.added_norm(x, y, layer.bias, norm.weight, norm.bias, norm.eps)
+    return encoder.add_layer_norm(x, y, layer.bias, norm.weight, norm.bias, norm.eps)
 
 
 class Group(Module):

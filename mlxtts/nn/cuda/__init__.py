@@ -86,11 +86,11 @@ def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
     return attended  # type: ignore[no-any-return]
 
 
-def add_norm(
+def add_rms_norm(
     x: mx.array, y: mx.array, weight: mx.array, eps: mx.array
 ) -> tuple[mx.array, mx.array]:
     """x + y, (..., N), and that by its root mean square times `weight`, (N,); eps: (1,) float32."""
-    total, normal = kernel("add_norm", ("x", "y", "weight", "eps"), "sum", "normal")(
+    total, normal = kernel("add_rms_norm", ("x", "y", "weight", "eps"), "sum", "normal")(
         inputs=[x, y, weight, eps],
         template=[("T", x.dtype), ("N", x.shape[-1]), ("THREADS", 256)],
         grid=(256 * (x.size // x.shape[-1]), 1, 1),

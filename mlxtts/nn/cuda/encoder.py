@@ -12,7 +12,7 @@ from mlxtts.nn.cuda.kernel import constants, kernel
 WARPS, QUERIES = 4, 16
 """Of a block of `attend_all`."""
 ROWS = 4
-"""Of a block of `added_norm`."""
+"""Of a block of `add_layer_norm`."""
 
 
 def attend_all(qkv: mx.array, lengths: mx.array, heads: int) -> mx.array:
@@ -32,13 +32,13 @@ def attend_all(qkv: mx.array, lengths: mx.array, heads: int) -> mx.array:
     return attended  # type: ignore[no-any-return]
 
 
-def added_norm(
+def add_layer_norm(
     x: mx.array, added: mx.array, bias: mx.array, scale: mx.array, shift: mx.array, epsilon: float
 ) -> mx.array:
     """Layer norm, with `scale` and `shift`, of the sum of (N, W), (N, W) and a bias, (W,)."""
     count, width = x.shape
     names = ("signal", "added", "bias", "scale", "shift", "epsilon")
-    run = kernel("added_norm", names, "normed")
+    run = kernel("add_layer_norm", names, "normed")
     (normed,) = run(
         inputs=[x, added, bias, scale, shift, constants(epsilon)],
         template=[("W", width), ("R", ROWS)],

@@ -35,7 +35,7 @@ DEVICE = {
 
 KERNELS = {
     adain: ("moments", "styled"),
-    encoder: ("attend_all", "added_norm"),
+    encoder: ("attend_all", "add_layer_norm"),
     vocoder: ("doubled", "source", "spectrum", "cartesian", "overlap_add"),
 }
 

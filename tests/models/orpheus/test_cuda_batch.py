@@ -25,7 +25,7 @@ def model() -> Model:
 
 @pytest.fixture
 def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("place", "turn", "add_norm", "attend", "copy_row", "pack_row", "choose"):
+    for name in ("place", "turn", "add_rms_norm", "attend", "copy_row", "pack_row", "choose"):
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
     for module in (rows, transformer):
         monkeypatch.setattr(module, "on_cuda", lambda: True)

@@ -82,7 +82,7 @@ def attend_all(qkv: mx.array, lengths: mx.array, heads: int) -> mx.array:
     return mx.array(all_attended(np.array(qkv), np.array(lengths), heads))
 
 
-def added_norm(
+def add_layer_norm(
     x: mx.array, added: mx.array, bias: mx.array, scale: mx.array, shift: mx.array, epsilon: float
 ) -> mx.array:
     numbers = (np.array(each) for each in (x, added, bias, scale, shift))

@@ -18,7 +18,7 @@ NORM = "f signal, i signal_shape, f added, f bias, f scale, f shift, f epsilon, 
 KERNELS = {
     "attend_all.wide": (ATTEND, "H=2, D=64, W=4"),
     "attend_all.odd": (ATTEND, "H=3, D=6, W=2"),
-    "added_norm": (NORM, "W=70, R=4"),
+    "add_layer_norm": (NORM, "W=70, R=4"),
 }
 
 
@@ -45,11 +45,11 @@ def test_attend_all(
 
 
 @pytest.mark.parametrize("count", [1, 4, 9])
-def test_added_norm(kernels: ctypes.CDLL, count: int) -> None:
+def test_add_layer_norm(kernels: ctypes.CDLL, count: int) -> None:
     x, added = 100 + numbers(count, 70), numbers(count, 70) + 1
     bias, scale, shift = numbers(70), numbers(1, 70)[0], numbers(2, 70)[0]
     wanted = doubles.normed(x, added, bias, scale, shift, 1e-3)
     found, epsilon = np.full_like(x, np.nan), np.array([1e-3], "f")
     given = (x, shape(x), added, bias, scale, shift, epsilon, found)
-    run(kernels.added_norm, (-(-count // 4), 1), 128, *given)
+    run(kernels.add_layer_norm, (-(-count // 4), 1), 128, *given)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
