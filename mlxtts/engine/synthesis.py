@@ -109,7 +109,9 @@ class Synthesis:
         of: dict[str, list[Spoken]] = {}
         for record in records:
             of.setdefault(record.id, []).append(record)
-        finish = begin(self._codec, [self._work(id, of[id]) for id in of])
+            if isinstance(record, Begin):
+                self._utterances[record.id] = self._new(record)
+        finish = begin(self._codec, [_work(self._utterances[id], of[id]) for id in of])
         self._under_way = Decoding(of, finish, [*of])
         return MANY is not None and len(of) >= MANY
 
@@ -140,21 +142,6 @@ class Synthesis:
             yield Sound(id, piece, segment)
             self._sent[id] = self._sent.get(id, 0) + len(piece) // WIDTH
 
-    def _work(self, id: str, records: Iterable[Spoken]) -> Work:
-        """What an utterance's records ask of the codec."""
-        utterance, pieces = self._utterances.get(id), []
-        for record in records:
-            if isinstance(record, Begin):
-                utterance = self._utterances[id] = self._new(record)
-                pieces += utterance.silence(record.pause)
-                continue
-            assert utterance
-            if isinstance(record, Codes):
-                pieces += yield from utterance.push(record)
-            else:
-                pieces += yield from utterance.flush()
-        return pieces
-
     def _new(self, record: Begin) -> Utterance:
         request, options = self._wanted[record.id]
         drawn = replace(record, id=request.name or record.id)
@@ -164,3 +151,16 @@ class Synthesis:
         self._wanted.pop(id, None)
         self._utterances.pop(id, None)
         self._sent.pop(id, None)
+
+
+def _work(utterance: Utterance, records: Iterable[Spoken]) -> Work:
+    """What an utterance's records ask of the codec."""
+    pieces = []
+    for record in records:
+        if isinstance(record, Begin):
+            pieces += utterance.silence(record.pause)
+        elif isinstance(record, Codes):
+            pieces += yield from utterance.push(record)
+        else:
+            pieces += yield from utterance.flush()
+    return pieces

@@ -9,7 +9,6 @@ streams, the first sound of 99 in 100 within 500 ms.
 
 from __future__ import annotations
 
-import gc
 import random
 import time
 from dataclasses import dataclass, field
@@ -68,7 +67,6 @@ def listen(
     """Of the `length` seconds after all rows were taken and heard: the streams that began in them
     and were heard."""
     rng = random.Random(seed)
-    gc.collect()  # a synthesis that was broken off holds its model's memory in a circle
     synthesis = Synthesis(models.engine(model, width, cache_bits), codec)
     listeners: dict[str, Listener] = {}
     ended: list[Listener] = []

@@ -1,6 +1,8 @@
 """Sound of several requests at a time: the same as that of each through a pipeline."""
 
+import gc
 import struct
+import weakref
 from dataclasses import replace
 from itertools import chain
 
@@ -128,6 +130,22 @@ def test_what_is_cancelled_while_its_sound_is_under_way_is_not_heard(
     assert {e.id for e in rest} == {"1", "3"}
     assert heard(events + rest, "3")[-10:] == [0.03] * 10
     assert s.idle
+
+
+def test_one_that_is_broken_off_takes_its_memory_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlxtts.engine.synthesis.MANY", 1)
+    s, _ = synthesis()
+    s.add(request("1", "abcd"))
+    s.step()
+    s.step()
+    assert s._under_way
+    there = weakref.ref(s)
+    gc.disable()
+    try:
+        del s
+        assert not there()
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("many", [None, 1])
