@@ -45,7 +45,7 @@ def frames(events: Iterable[Event], rate: int) -> Iterator[Frame]:
 
 
 @dataclass
-class Decoding:
+class UnderWay:
     """A step's records, by utterance, and what waits for their sound."""
 
     records: dict[str, list[Spoken]]
@@ -63,7 +63,7 @@ class Synthesis:
         self._wanted: dict[str, tuple[Request, Options]] = {}
         self._utterances: dict[str, Utterance] = {}
         self._sent: dict[str, int] = {}
-        self._under_way: Decoding | None = None
+        self._under_way: UnderWay | None = None
         self.rate = codec.rate
         """Samples a second."""
 
@@ -112,7 +112,7 @@ class Synthesis:
             if isinstance(record, Begin):
                 self._utterances[record.id] = self._new(record)
         finish = begin(self._codec, [_work(self._utterances[id], of[id]) for id in of])
-        self._under_way = Decoding(of, finish, [*of])
+        self._under_way = UnderWay(of, finish, [*of])
         return MANY is not None and len(of) >= MANY
 
     def _fetch(self) -> list[Event]:

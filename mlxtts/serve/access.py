@@ -143,7 +143,7 @@ class Guard:
 
 def read_token(path: str | None) -> str | None:
     """The first line of a file, if there is one. Raises UsageError for an empty one, OSError."""
-    if not path:
+    if path is None:
         return None
     with subject(path):
         try:

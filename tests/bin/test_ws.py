@@ -519,6 +519,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         (["--tls-cert", "nowhere"], 1, "nowhere: No such file or directory"),
         (["--tls-key", "{empty}"], 2, "--tls-key: needs --tls-cert"),
         (["--token-file", "nowhere"], 1, "nowhere: No such file or directory"),
+        (["--token-file", ""], 1, ".: Is a directory"),
         (["--token-file", "{empty}"], 2, "{empty}: its first line must be the token"),
         (["--model", "nowhere"], 1, "model 'nowhere': neither a folder nor"),
         (["--voice", "nobody"], 1, "voice 'nobody': unknown; the voices are slt, rms"),

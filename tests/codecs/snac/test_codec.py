@@ -46,7 +46,7 @@ def small() -> Codec:
 SMALL = frames(weights.SNAC_SMALL, weights.SNAC_LAYOUT, FRAMES)
 
 
-@pytest.mark.parametrize(
+REFERENCES = pytest.mark.parametrize(
     ("name", "config", "layout", "count"),
     [
         ("small", weights.SNAC_SMALL, weights.SNAC_LAYOUT, 8),
@@ -54,6 +54,9 @@ SMALL = frames(weights.SNAC_SMALL, weights.SNAC_LAYOUT, FRAMES)
         ("full", weights.SNAC_FULL, weights.SNAC_LAYOUT, 3),
     ],
 )
+
+
+@REFERENCES
 def test_samples_are_the_references(
     name: str, config: dict[str, Any], layout: list[int], count: int
 ) -> None:

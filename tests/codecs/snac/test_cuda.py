@@ -22,6 +22,7 @@ from tests.codecs.snac.test_codec import (
     FRAMES,
     GOLDEN,
     KEY,
+    REFERENCES,
     SMALL,
     THIN,
     build,
@@ -54,14 +55,7 @@ def small() -> Codec:
     return build(weights.SNAC_SMALL)
 
 
-@pytest.mark.parametrize(
-    ("name", "config", "layout", "count"),
-    [
-        ("small", weights.SNAC_SMALL, weights.SNAC_LAYOUT, 8),
-        ("odd", weights.SNAC_ODD, weights.SNAC_ODD_LAYOUT, 9),
-        ("full", weights.SNAC_FULL, weights.SNAC_LAYOUT, 3),
-    ],
-)
+@REFERENCES
 def test_samples_are_the_references(
     name: str, config: dict[str, Any], layout: list[int], count: int
 ) -> None:
