@@ -99,6 +99,6 @@ def test_servers_beside_each_other(
 
 
 def test_load_as_on_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
-    load.main("tiny", ((2, 2),))
-    (line,) = capsys.readouterr().out.splitlines()[2:]
-    assert line.startswith("| 2 on 2 rows |")
+    load.main("tiny", ((2, 2), (1, 1)))
+    found = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert found == ["2 on 2 rows", "1 on 1 rows"]

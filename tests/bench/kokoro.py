@@ -126,13 +126,13 @@ def main(texts: tuple[str, ...] = TEXTS, config: dict[str, Any] = kokoro.FULL) -
         model = kokoro.folder(Path(folder) / "kokoro", config, ("af_heart",))
         pools = {name: context.Pool(1, begin, (name, model)) for name in there}
         found: dict[str, list[list[Any]]] = {name: [[] for _ in texts] for name in there}
-        for turn in range(ROUNDS + 1):
+        for warm in [pool.apply_async(measure, (texts[0],)) for pool in pools.values()]:
+            warm.get()
+        for _ in range(ROUNDS):
             for name, pool in pools.items():
                 last = ON_A_CPU.get(name, len(texts)) if on_cpu() else len(texts)
-                for n, text in enumerate(texts[: last if turn else 1]):  # the first warms up
-                    one = pool.apply(measure, (text,))
-                    if turn:
-                        found[name][n].append(one)
+                for n, text in enumerate(texts[:last]):
+                    found[name][n].append(pool.apply(measure, (text,)))
         for pool in pools.values():
             pool.terminate()
     head = [

@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import environment
 
+STARTING = 240  # seconds; on a GPU kernels are compiled first
 SHORT = "Yes."
 LONG = "The first sentence is here. " * 40
 
@@ -34,7 +35,7 @@ class Server:
         self._ready = threading.Event()
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
-        assert self._ready.wait(60)
+        assert self._ready.wait(STARTING)
         assert self.address, self.said
 
     @property
