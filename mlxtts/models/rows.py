@@ -13,7 +13,7 @@ from mlxtts.nn.random import fold
 from mlxtts.nn.sampling import Sampling, Settings, noise, penalise, sample
 from mlxtts.nn.slots import Slots
 from mlxtts.nn.step import Steps
-from mlxtts.nn.transformer import Stack
+from mlxtts.nn.transformer import Shape, Stack
 
 PADDING = 64  # prompts that are read together are filled up to a multiple of this
 
@@ -62,8 +62,8 @@ class Rows:
         self._cache: Cache | Slots = Cache(stack.shape.num_hidden_layers, rows=0)
         if on_cuda() and width > 1:
             unpack(model)
-        if cache_bits != 16 and not self._in_place:
-            raise UsageError(f"--cache-bits {cache_bits}: needs a GPU of NVIDIA's")
+        if cache_bits != 16:
+            self._check_packed(cache_bits, stack.shape)
         if self._in_place:
             self._cache = Slots(None if cache_bits == 16 else cache_bits)
             self._steps = Steps(stack)
@@ -73,6 +73,14 @@ class Rows:
         self._inputs: mx.array
         self._said: mx.array
         self._keys: mx.array
+
+    def _check_packed(self, bits: int, shape: Shape) -> None:
+        if not self._in_place:
+            raise UsageError(f"--cache-bits {bits}: needs a GPU of NVIDIA's")
+        heads = shape.num_attention_heads, shape.num_key_value_heads, shape.head_dim
+        if not cuda.fits_packed(*heads):
+            reason = "heads of 64 or 128 numbers, at most 4 of them for the same keys"
+            raise UsageError(f"--cache-bits {bits}: needs {reason}")
 
     def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
         whole = [prompt for prompt, tokens in pieces if not prompt.read and tokens == prompt.left]

@@ -59,6 +59,69 @@ static T __shfl_xor_sync(unsigned, T value, int far) {
   return other;
 }
 
+template <typename T>
+static T __shfl_sync(unsigned, T value, int lane) {
+  static_assert(sizeof(T) == 4);
+  memcpy(&slots[current->thread.x], &value, 4);
+  pause();
+  T other;
+  memcpy(&other, &slots[current->thread.x / 32 * 32 + lane], 4);
+  pause();
+  return other;
+}
+
+// Products of a warp, each thread of which has a part of the factors (PTX ISA, "mma"): of the first
+// rows n and n + 8, of the second column n, for its group n; and neighbours along the sum.
+struct Factors {
+  unsigned a[4], b[2];
+};
+static std::vector<Factors> factors;
+
+template <int WIDTH, typename T, typename Number>
+static void multiply(T (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], Number number) {
+  constexpr int EACH = WIDTH / 8;  // numbers of a register
+  const int me = current->thread.x, warp = me / 32 * 32, group = me % 32 / 4, lane = me % 4;
+  Factors& mine = factors[me];
+  std::copy(a, a + 4, mine.a);
+  std::copy(b, b + 2, mine.b);
+  pause();
+  for (int n = 0; n < 4; n++)
+    for (int k = 0; k < WIDTH; k++) {
+      const int from = k % (WIDTH / 2) / EACH, half = k / (WIDTH / 2);
+      const Factors& left = factors[warp + group * 4 + from];
+      const Factors& right = factors[warp + (2 * lane + n % 2) * 4 + from];
+      c[n] += number(left.a[n / 2 + 2 * half], k % EACH) * number(right.b[half], k % EACH);
+    }
+  pause();
+}
+
+static void multiply(int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  multiply<32>(c, a, b, [](unsigned bits, int n) { return int(int8_t(bits >> 8 * n)); });
+}
+
+static float half(unsigned bits) {
+  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  const float x = exponent ? ldexpf(1024 + fraction, exponent - 25) : ldexpf(fraction, -24);
+  return bits >> 15 & 1 ? -x : x;
+}
+
+static void multiply(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  multiply<16>(c, a, b, [](unsigned bits, int n) { return half(bits >> 16 * n & 65535); });
+}
+
+// Not negative, and not too large.
+static unsigned halves(float low, float high) {
+  const auto bits = [](float x) {
+    if (x == 0) return 0u;
+    int exponent;
+    frexpf(x, &exponent);
+    const int step = std::max(exponent - 11, -24);
+    const int digits = int(rintf(ldexpf(x, -step)));
+    return unsigned(digits + (step + 24) * 1024);  // the digits' own leading one counts as an exponent
+  };
+  return bits(low) | bits(high) << 16;
+}
+
 static unsigned atomicOr(unsigned* to, unsigned bits) {
   const unsigned old = *to;
   *to |= bits;
@@ -104,6 +167,7 @@ static void launch(Index grid, int threads, std::function<void()> run) {
     for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
       fibers = std::vector<Fiber>(threads);
       slots.assign(threads, 0);
+      factors.resize(threads);
       arrived = 0;
       for (int n = 0; n < threads; n++) {
         Fiber& fiber = fibers[n];

@@ -14,7 +14,8 @@ from tests.nn.kernels import built, numbers, run, shape
 
 pytestmark = needs("g++")
 PLACE = "f qkv, f held, i held_shape, f scales, i positions, f rates, F queries"
-ATTEND = "f queries, f held, i held_shape, f scales, i positions, F attended"
+ATTEND = "f queries, f held, i held_shape, i positions, F attended"
+ATTEND_PACKED = "f queries, b held, i held_shape, f scales, i positions, F attended"
 KERNELS = {
     "place": (PLACE, "H=6, K=2, D=64"),
     "place.8": (PLACE.replace("f held", "b held"), "H=6, K=2, D=64"),
@@ -22,7 +23,9 @@ KERNELS = {
     "add_rms_norm": ("f x, f y, f weight, f eps, F sum, F normal", "N=96, THREADS=64"),
     "attend": (ATTEND, "H=6, K=2, D=64, W=2"),
     "attend.wide": (ATTEND, "H=2, K=2, D=128, W=1"),
-    "attend.8": (ATTEND.replace("f held", "b held"), "H=6, K=2, D=64, W=2"),
+    "attend_packed": (ATTEND_PACKED, "H=6, K=2, D=64, W=2"),
+    "attend_packed.wide": (ATTEND_PACKED, "H=8, K=2, D=128, W=1"),
+    "attend_packed.alone": (ATTEND_PACKED, "H=2, K=2, D=128, W=4"),
     "copy_row": (
         "f source, i source_shape, f held, i held_shape, i numbers, I done",
         "R=4, D=64",
@@ -104,18 +107,45 @@ def test_attend(kernels: ctypes.CDLL, name: str, heads: int, dim: int, warps: in
     queries, held = numbers(6, heads * dim), numbers(7, 4, 32, dim)
     found = np.zeros_like(queries)
     held[0, :, 1:] = np.nan  # what a row has not been given is not looked at
-    more = shape(held), np.zeros(1, "f"), POSITIONS, found
+    more = shape(held), POSITIONS, found
     run(getattr(kernels, name.replace(".", "_")), (2, 6), 32 * warps, queries, held, *more)
     np.testing.assert_allclose(found, doubles.attended(queries, held, POSITIONS), atol=1e-5)
 
 
-def test_attend_in_8_bits(kernels: ctypes.CDLL) -> None:
-    queries, (held, scales) = numbers(6, 6 * 64), doubles.packed(numbers(7, 4, 32, 64))
+@pytest.mark.parametrize(
+    ("name", "heads", "dim", "warps"),
+    [
+        ("attend_packed", 6, 64, 2),
+        ("attend_packed_wide", 8, 128, 1),
+        ("attend_packed_alone", 2, 128, 4),
+    ],
+)
+def test_attend_in_8_bits(
+    kernels: ctypes.CDLL, name: str, heads: int, dim: int, warps: int
+) -> None:
+    positions = np.array([0, 1, 152, 63, 64, 97], dtype=np.int32)
+    queries, (held, scales) = numbers(6, heads * dim), doubles.packed(numbers(7, 4, 160, dim))
+    queries[3] *= 9  # of one position nearly all weight
+    queries[4] = 0
+    scales[1] *= 1e-6
+    scales[5, :, ::3] *= 100
     found = np.zeros_like(queries)
-    scales[0, :, 1:] = np.nan
-    run(kernels.attend_8, (2, 6), 64, queries, held, shape(held), scales, POSITIONS, found)
     whole = held * scales[..., None]
-    np.testing.assert_allclose(found, doubles.attended(queries, whole, POSITIONS), atol=1e-5)
+    scales[0, :, 1:], held[0, :, 1:] = np.nan, 99
+    run(
+        getattr(kernels, name),
+        (2, 6),
+        32 * warps,
+        queries,
+        held,
+        shape(held),
+        scales,
+        positions,
+        found,
+    )
+    expected = doubles.attended(queries, whole, positions)
+    errors = np.abs(found - expected).max(1) / np.abs(expected).max(1)
+    assert errors.max() < 1e-3
 
 
 def test_pack_row(kernels: ctypes.CDLL) -> None:

@@ -26,6 +26,12 @@ def fits(head_dim: int) -> bool:
     return head_dim % PIECE == 0 and 32 % (head_dim // PIECE) == 0
 
 
+def fits_packed(heads: int, groups: int, head_dim: int) -> bool:
+    """Whether there are kernels for keys and values of 8 bits, of so many heads for the queries and
+    so many for them."""
+    return head_dim in (64, 128) and heads <= 4 * groups
+
+
 def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads: int) -> mx.array:
     """Turn queries and keys by their rows' positions, and put keys and values where they belong.
 
@@ -70,14 +76,16 @@ def turn(qkv: mx.array, rates: mx.array, heads: int, dim: int) -> tuple[mx.array
 def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
     """Attention of one position a row, (B, heads * D), to its own and all before; `held` and
     `positions` as for `place`. Returns (B, heads * D)."""
-    there, scales = held
+    there, _ = held
     batch, (_, groups, _, dim) = len(queries), there.shape
     heads, groups = queries.shape[1] // dim, groups // 2
-    run = kernel("attend", ("queries", "held", "scales", "positions"), "attended")
-    kinds = [("T", queries.dtype), ("Stored", there.dtype)]
+    if packed := there.dtype == mx.int8:
+        run = kernel("attend_packed", ("queries", "held", "scales", "positions"), "attended")
+    else:
+        run = kernel("attend", ("queries", "held", "positions"), "attended")
     (attended,) = run(
-        inputs=[queries, there, scales, positions],
-        template=[*kinds, ("H", heads), ("K", groups), ("D", dim), ("W", WARPS)],
+        inputs=[queries, *(held if packed else [there]), positions],
+        template=[("T", queries.dtype), ("H", heads), ("K", groups), ("D", dim), ("W", WARPS)],
         grid=(32 * WARPS * groups, batch, 1),
         threadgroup=(32 * WARPS, 1, 1),
         output_shapes=[queries.shape],

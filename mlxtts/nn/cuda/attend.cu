@@ -1,16 +1,14 @@
 // Attention of one position of each row.
 // A team of LANES threads looks at a position at a time, all queries of the group at once, and
 // keeps the sum of values with the largest score so far; in the end teams and warps are merged.
-// Numbers of 8 bits have a scale for each position of each head.
-constexpr bool SCALED = sizeof(Stored) == 1;
-constexpr int G = H / K, E = SIZE<Stored>, LANES = D / E, TEAMS = 32 / LANES, WALKERS = W * TEAMS, U = 4;
+constexpr int G = H / K, E = SIZE<T>, LANES = D / E, TEAMS = 32 / LANES, WALKERS = W * TEAMS, U = 4;
 const int head = blockIdx.x, row = blockIdx.y, warp = threadIdx.x / 32;
 const int team = threadIdx.x % 32 / LANES, lane = threadIdx.x % LANES;
 const size_t columns = held_shape[2];
 const int count = positions[row] + 1;
 const size_t first_key = (size_t(row) * 2 * K + head) * columns, first_value = first_key + K * columns;
-const Stored* keys = held + first_key * D + lane * E;
-const Stored* values = held + first_value * D + lane * E;
+const T* keys = held + first_key * D + lane * E;
+const T* values = held + first_value * D + lane * E;
 
 float q[G][E], sum[G][E], top[G], total[G];
 #pragma unroll
@@ -24,15 +22,12 @@ for (int g = 0; g < G; g++) {
   }
 }
 for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
-  Piece<Stored> k[U], v[U];
-  float key_scale[U], value_scale[U];
+  Piece<T> k[U], v[U];
 #pragma unroll
   for (int u = 0; u < U; u++) {
     const int position = min(first + u * WALKERS + team, count - 1);
-    k[u] = *reinterpret_cast<const Piece<Stored>*>(keys + size_t(position) * D);
-    v[u] = *reinterpret_cast<const Piece<Stored>*>(values + size_t(position) * D);
-    key_scale[u] = SCALED ? scales[first_key + position] : 1.0f;
-    value_scale[u] = SCALED ? scales[first_value + position] : 1.0f;
+    k[u] = *reinterpret_cast<const Piece<T>*>(keys + size_t(position) * D);
+    v[u] = *reinterpret_cast<const Piece<T>*>(values + size_t(position) * D);
   }
   float score[G][U], x[E];
 #pragma unroll
@@ -44,7 +39,7 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
       float dot = 0;
       for (int e = 0; e < E; e++) dot += q[g][e] * x[e];
       for (int far = LANES / 2; far; far /= 2) dot += __shfl_xor_sync(0xffffffff, dot, far);
-      score[g][u] = there ? dot * key_scale[u] : -INFINITY;
+      score[g][u] = there ? dot : -INFINITY;
     }
   }
 #pragma unroll
@@ -56,9 +51,8 @@ for (int first = warp * TEAMS; first < count; first += U * WALKERS) {
     total[g] *= old;
     for (int e = 0; e < E; e++) sum[g][e] *= old;
     for (int u = 0; u < U; u++) {
-      const float w = weight(score[g][u], most);
-      total[g] += w;
-      score[g][u] = w * value_scale[u];
+      score[g][u] = weight(score[g][u], most);
+      total[g] += score[g][u];
     }
   }
 #pragma unroll
@@ -85,15 +79,4 @@ for (int g = 0; g < G; g++) {
   parts[warp][g][D] = top[g];
   parts[warp][g][D + 1] = total[g];
 }
-__syncthreads();
-for (int n = threadIdx.x; n < G * D; n += 32 * W) {
-  const int g = n / D, d = n % D;
-  float most = -INFINITY, whole = 0, out = 0;
-  for (int w = 0; w < W; w++) most = fmaxf(most, parts[w][g][D]);
-  for (int w = 0; w < W; w++) {
-    const float share = weight(parts[w][g][D], most);
-    whole += share * parts[w][g][D + 1];
-    out += share * parts[w][g][d];
-  }
-  attended[(size_t(row) * H + head * G) * D + n] = static_cast<T>(out / whole);
-}
+merge(parts, attended + (size_t(row) * H + head * G) * D, 1.0f);

@@ -14,16 +14,10 @@ __device__ inline void unpack(const Piece<T>& from, float* to) {
   for (int n = 0; n < SIZE<T>; n++) to[n] = static_cast<float>(from.x[n]);
 }
 
-// As the last bits of 2^23 and more, since there are few units that convert.
-__device__ inline void unpack(const Piece<int8_t>& from, float* to) {
-#pragma unroll
-  for (int n = 0; n < 16; n += 4) {
-    const unsigned four = *reinterpret_cast<const unsigned*>(from.x + n) ^ 0x80808080u;
-#pragma unroll
-    for (int m = 0; m < 4; m++)
-      to[n + m] = __uint_as_float(__byte_perm(four, 0x4B000000u, 0x7440 + m)) - 8388736.0f;
-  }
-}
+template <int N>
+struct alignas(N % 4 ? 4 * N : 16) Words {
+  unsigned x[N];
+};
 
 template <typename T>
 struct alignas(4 * sizeof(T)) Quad {
@@ -42,6 +36,50 @@ __device__ inline float sigmoid(float x) { return 1 / (1 + __expf(-x)); }
 __device__ inline float weight(float score, float top) {
   return score == -INFINITY ? 0.0f : __expf(score - top);
 }
+
+// What W warps of a block, each with some of the positions, found of G queries: the sum of values,
+// by what they are to be multiplied with, the largest score and the sum of weights.
+template <int W, int G, int N, typename T>
+__device__ inline void merge(const float (&parts)[W][G][N], T* to, float scale) {
+  constexpr int D = N - 2;
+  __syncthreads();
+  for (int n = threadIdx.x; n < G * D; n += 32 * W) {
+    const int g = n / D, d = n % D;
+    float most = -INFINITY, whole = 0, out = 0;
+    for (int w = 0; w < W; w++) most = fmaxf(most, parts[w][g][D]);
+    for (int w = 0; w < W; w++) {
+      const float share = weight(parts[w][g][D], most);
+      whole += share * parts[w][g][D + 1];
+      out += share * parts[w][g][d];
+    }
+    to[n] = static_cast<T>(scale * out / whole);
+  }
+}
+
+#ifdef __CUDACC__
+// Two floats as halves, the first in the low bits.
+__device__ inline unsigned halves(float low, float high) {
+  unsigned both;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+  return both;
+}
+
+// c += a * b, a fragment of each in the threads of a warp: (16, 32) * (32, 8) of 8 bits, and
+// (16, 16) * (16, 8) of halves.
+__device__ inline void multiply(int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ inline void multiply(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
 
 // Of all threads of a block, what 1 in 8 bits stands for, where they hold numbers up to `mine`.
 __device__ inline float scale_of(float mine, float* all, int count) {

@@ -3,6 +3,7 @@ kernels themselves are held against the doubles in tests/nn/test_cuda.py."""
 
 import pytest
 
+from mlxtts.errors import UsageError
 from mlxtts.models import rows
 from mlxtts.models.orpheus import Model
 from mlxtts.models.orpheus.batch import Batch, Prompt
@@ -27,6 +28,7 @@ def model() -> Model:
 def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("place", "turn", "add_rms_norm", "attend", "copy_row", "pack_row", "choose"):
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
+    monkeypatch.setattr(cuda, "fits_packed", lambda *heads: True)  # of a small model
     for module in (rows, transformer):
         monkeypatch.setattr(module, "on_cuda", lambda: True)
         monkeypatch.setattr(module, "on_cpu", lambda: False)
@@ -82,3 +84,11 @@ def test_a_prompt_read_in_pieces(model: Model, expected: list[list[list[int]]]) 
     speech.join(prompt)
     codes = [speech.frame().codes.tolist()[0] for _ in range(FRAMES)]  # type: ignore[index]
     assert codes == expected[2]
+
+
+def test_heads_without_a_kernel_for_8_bits(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "on_cuda", lambda: True)
+    with pytest.raises(UsageError, match="--cache-bits 8: needs heads of 64 or 128 numbers"):
+        Batch(model, 2, 8)
+    assert cuda.fits_packed(24, 8, 128)
+    assert not cuda.fits_packed(10, 2, 128)
