@@ -33,8 +33,6 @@ __all__ = [
     "QuantizedEmbedding",
     "QuantizedLinear",
     "RMSNorm",
-    "in_kernels",
-    "live_long",
     "mx",
     "on_cpu",
     "on_cuda",
@@ -51,18 +49,3 @@ def on_cpu() -> bool:
 def on_cuda() -> bool:
     """True if MLX computes on a GPU of NVIDIA's by default."""
     return not on_cpu() and mx.cuda.is_available()
-
-
-_long_lived = False
-
-
-def live_long() -> None:
-    """Say that this program will. Kernels of our own for CUDA are compiled by each program anew,
-    for some two seconds each, which a command that speaks a sentence should not wait for."""
-    global _long_lived
-    _long_lived = True
-
-
-def in_kernels() -> bool:
-    """True if codecs are to take kernels of our own: on CUDA, in a program that lives long."""
-    return _long_lived and on_cuda()

@@ -48,6 +48,8 @@ class Slots:
             self.layers = [self._empty((1, *held.shape[1:]), held.dtype) for held in cache.layers]
         self._make_room(len(self) + 1, length + 1)
         if self._packed:
+            if not len(self):  # the first that leaves is not to wait for the kernels of `_copy`
+                self._copy([held for held, _ in self.layers], 0, 0, 0)
             mx.async_eval(cuda.pack_row(cache.layers, row, self.layers, len(self), length))
         else:
             self._copy(cache.layers, row, len(self), length)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mlxtts.nn import in_kernels, mx
+from mlxtts.nn import mx, on_cuda
 from mlxtts.nn.cuda import vocoder
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stretches import elementwise
@@ -72,7 +72,7 @@ class STFT:
     def polar(self, x: mx.array, rows: Ragged) -> mx.array:
         """(B, T) to magnitudes beside phases, (B, T / hop + 1, 2 * bins), zero beyond a row's
         frames."""
-        if in_kernels():
+        if on_cuda():
             return vocoder.spectrum(x, self._forward, rows.counts)
         frames = Ragged([n // self.hop + 1 for n in rows.lengths], rows.time // self.hop + 1)
         return frames.clear(mx.concatenate([*self.transform(x, rows)], axis=-1))
@@ -80,7 +80,7 @@ class STFT:
     def sound(self, x: mx.array, rows: Ragged) -> mx.array:
         """Logarithms of magnitudes beside arc sines of phases, (B, F, 2 * bins), to samples,
         (B, (F - 1) * hop). `rows`: those of the frames."""
-        if in_kernels():
+        if on_cuda():
             frames = vocoder.cartesian(x) @ self._inverse
             return vocoder.overlap_add(frames, self._power, rows.counts)
         magnitude, phase = mx.split(x, 2, axis=-1)

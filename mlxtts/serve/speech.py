@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from mlxtts.engine import Speaker, Synthesis
 from mlxtts.errors import MlxttsError
-from mlxtts.nn import live_long, on_cuda
+from mlxtts.nn import on_cuda
 from mlxtts.serve.access import Access
 from mlxtts.serve.metrics import Metrics
 from mlxtts.serve.plan import Plan, make
@@ -65,7 +65,6 @@ class Speech:
         self._gone = asyncio.Event()
 
     def _load(self) -> Synthesis:
-        live_long()
         synthesis = self._speaker.synthesis(self.limits.max_streams)
         if on_cuda():
             self._speak(synthesis)

@@ -38,10 +38,7 @@ def style(text: str) -> np.ndarray:
 
 def ours(folder: Path) -> Speak:
     from mlxtts.codecs.kokoro import load
-    from mlxtts.nn import live_long
     from mlxtts.nn.random import key
-
-    live_long()
 
     codec = load(folder)
 

@@ -14,7 +14,7 @@ from mlxtts.codecs.snac.config import Config as SnacConfig
 from mlxtts.engine import Engine, Request
 from mlxtts.models.orpheus.config import Config, Generation
 from mlxtts.models.orpheus.model import Model, sanitize
-from mlxtts.nn import live_long, loading, mx, on_cpu, tree_flatten
+from mlxtts.nn import loading, mx, on_cpu, tree_flatten
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
@@ -140,8 +140,7 @@ def starter() -> tuple[Model, dict[str, Any], Arrays]:
 
 
 def snac(raw: dict[str, Any]) -> Codec:
-    """A codec of random weights, as in a server."""
-    live_long()
+    """A codec of random weights."""
     from mlxtts.codecs.snac.checkpoint import sanitize
 
     codec = Codec(loading.configure(SnacConfig, raw, Path("config.json")))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlxtts.nn.cuda.kernel import source
+from mlxtts.nn.cuda.kernels import source
 from tests.nn.doubles import Numbers
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from mlxtts.codecs.kokoro.config import Bert
-from mlxtts.nn import Embedding, LayerNorm, Linear, Module, in_kernels, mx
+from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx, on_cuda
 from mlxtts.nn.cuda import encoder
 from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.ragged import Ragged
@@ -118,7 +118,7 @@ class Encoder(Module):
         """(B, T, embedding_size) to (B, T, hidden_size)."""
         layer = self.albert_layer_groups[0].albert_layers[0]
         x = self.embedding_hidden_mapping_in(x)
-        if in_kernels():
+        if on_cuda():
             y = x.reshape(-1, x.shape[2])
             for _ in range(self._layers):
                 y = layer.in_few(y, rows)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlxtts.codecs.kokoro.style import Style, Together
-from mlxtts.nn import Linear, Module, conv, in_kernels, mx, on_cpu
+from mlxtts.nn import Linear, Module, conv, mx, on_cpu, on_cuda
 from mlxtts.nn.cuda import adain, vocoder
 from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.products import add_convolution
@@ -143,7 +143,7 @@ class StyledBlock(Module):
     def __call__(self, x: mx.array, style: Style, rows: Ragged) -> mx.array:
         """`rows`: those of `x`."""
         out = rows.scaled(2) if self.double else rows
-        if in_kernels():
+        if on_cuda():
             return self._in_few(x, style, rows, out)
         y = leaky(self.norm1(x, style, rows))
         if self.double:
@@ -193,7 +193,7 @@ class SnakeBlock(Module):
         pairs = zip(first, second, strict=True)
         if on_cpu():
             return _in_place(pairs, x, style, rows)
-        if in_kernels():
+        if on_cuda():
             return _in_few(pairs, x, style, rows)
         for one, other in pairs:
             x = _styled(*other, _styled(*one, x, style, rows), style, rows) + x

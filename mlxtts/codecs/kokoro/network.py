@@ -14,7 +14,7 @@ from mlxtts.codecs.kokoro.decoder import Decoder
 from mlxtts.codecs.kokoro.prosody import Predictor, TextEncoder
 from mlxtts.codecs.kokoro.source import HARMONICS
 from mlxtts.codecs.kokoro.style import Style, Together
-from mlxtts.nn import Linear, Module, in_kernels, mx, on_cpu
+from mlxtts.nn import Linear, Module, mx, on_cpu, on_cuda
 from mlxtts.nn.ragged import Ragged, rounded
 
 Durations = list[list[int]]
@@ -78,7 +78,7 @@ class Network(Module):
 
     def _style(self, part: str, numbers: mx.array) -> Style:
         """As that part of the network wants it."""
-        if in_kernels() and part not in self._together:
+        if on_cuda() and part not in self._together:
             self._together[part] = together(self[part])
         return Style(numbers, self._together.get(part))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 from mlxtts.codecs.kokoro.config import SAMPLE_RATE
-from mlxtts.nn import Linear, Module, in_kernels, mx
+from mlxtts.nn import Linear, Module, mx, on_cuda
 from mlxtts.nn.cuda import vocoder
 from mlxtts.nn.cuda.fused import in_one
 from mlxtts.nn.ragged import Ragged
@@ -62,7 +62,7 @@ class Source(Module):
 
     def __call__(self, pitch: mx.array, hop: int, noise: mx.array, rows: Ragged) -> mx.array:
         """(B, T) Hz and (B, T * hop, HARMONICS) normal numbers to (B, T * hop)."""
-        if in_kernels():
+        if on_cuda():
             weight, bias = self.l_linear.weight, self.l_linear.bias
             sums = mx.cumsum(_whole(pitch[..., None], mx.arange(1, HARMONICS + 1), hop), axis=1)
             given = pitch, sums, noise, weight, bias

@@ -13,7 +13,7 @@ from mlxtts.codecs.snac.checkpoint import sanitize
 from mlxtts.codecs.snac.config import Config
 from mlxtts.codecs.snac.decoder import Decoder
 from mlxtts.codecs.snac.flow import Row, State, gather
-from mlxtts.nn import Module, conv, in_kernels, mx, on_cpu
+from mlxtts.nn import Module, conv, mx, on_cpu, on_cuda
 from mlxtts.nn.conv import Convolution
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint
@@ -137,7 +137,7 @@ class Codec(Module):
     def latents(self, frames: mx.array) -> mx.array:
         """(B, F, frame_codes) codes to (B, F * frame_latents, latents)."""
         batch = len(frames)
-        if in_kernels():
+        if on_cuda():
             codes = mx.take(frames, self._above, axis=2).flatten(1, 2)
             return self.quantizer.together(codes)
         total = mx.zeros(())

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlxtts.codecs.snac.config import Config
 from mlxtts.codecs.snac.flow import Flow, State
-from mlxtts.nn import Module, conv, in_kernels, mx, on_cpu
+from mlxtts.nn import Module, conv, mx, on_cpu, on_cuda
 from mlxtts.nn.conv import Convolution
 from mlxtts.nn.cuda import units
 from mlxtts.nn.random import normal_at
@@ -35,7 +35,7 @@ class ResidualUnit(Module):
 
     def __call__(self, x: mx.array, flow: Flow) -> mx.array | None:
         reach = KERNEL // 2 * self.dilation
-        if in_kernels():
+        if on_cuda():
             return self._in_kernels(x, flow, reach)
         window = flow.window(x, reach)
         if window is None:
@@ -89,7 +89,7 @@ class Block(Module):
 
     def __call__(self, x: mx.array, flow: Flow, keys: mx.array | None) -> mx.array | None:
         *_, one, two, three = self.block
-        if in_kernels() and keys is not None:
+        if on_cuda() and keys is not None:
             y = self._in_kernels(x, flow, keys)
         else:
             y = self._plain(x, flow, keys)
@@ -165,7 +165,7 @@ class Decoder(Module):
 
     def _first(self, z: mx.array, flow: Flow) -> mx.array | None:
         wide = self.model[0]
-        if in_kernels():
+        if on_cuda():
             (x,) = flow.through(units.depthwise, z, KERNEL - 1, wide.weight, wide.bias)
             return flow.settled(x, KERNEL // 2)
         window = flow.window(z, KERNEL // 2)
@@ -173,7 +173,7 @@ class Decoder(Module):
 
     def _last(self, x: mx.array, flow: Flow) -> mx.array | None:
         *_, activation, last = self.model
-        if in_kernels():
+        if on_cuda():
             weights = activation.alpha, last.weight, last.bias
             (y,) = flow.through(units.collapse, x, KERNEL - 1, *weights)
             return flow.settled(y, KERNEL // 2)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-from mlxtts.nn import in_kernels, mx
+from mlxtts.nn import mx, on_cuda
 from mlxtts.nn.cuda.units import Stretch
 from mlxtts.nn.streaming import gather_tails
 
@@ -45,7 +45,7 @@ def gather(rows: Sequence[Row]) -> State:
         tuple(state.positions[row] for state, row in rows),
         mx.concatenate(keys) if keys else None,
         _at_hand(rows)
-        if keys and in_kernels()
+        if keys and on_cuda()
         else gather_tails([(state.carries, run) for state, run in runs]),
     )
 

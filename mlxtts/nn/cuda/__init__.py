@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import kernel
+from mlxtts.nn.cuda.kernels import kernel
 
 WARPS = 4  # of a block of `attend`: so many that several blocks fit a multiprocessor
 PIECE = 8  # numbers that a thread reads at once
@@ -51,7 +51,7 @@ def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads
         output_shapes=[(batch, heads * dim)],
         output_dtypes=[qkv.dtype],
     )
-    return queries  # type: ignore[no-any-return]
+    return queries
 
 
 def turn(qkv: mx.array, rates: mx.array, heads: int, dim: int) -> tuple[mx.array, mx.array]:
@@ -91,7 +91,7 @@ def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
         output_shapes=[queries.shape],
         output_dtypes=[queries.dtype],
     )
-    return attended  # type: ignore[no-any-return]
+    return attended
 
 
 def add_rms_norm(
@@ -172,7 +172,7 @@ def choose(
         output_shapes=[(batch,)],
         output_dtypes=[mx.int32],
     )
-    return chosen  # type: ignore[no-any-return]
+    return chosen
 
 
 def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
@@ -194,4 +194,4 @@ def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
         output_shapes=[(batch, time, 2 * hidden)],
         output_dtypes=[mx.float32],
     )
-    return states  # type: ignore[no-any-return]
+    return states

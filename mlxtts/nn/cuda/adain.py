@@ -9,7 +9,7 @@ own. Others are neither looked at nor, but where it says so, written.
 from __future__ import annotations
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import constants, kernel
+from mlxtts.nn.cuda.kernels import constants, kernel
 
 LANES, HELD = 16, 32
 """Warps of a block, and steps that each of their threads holds; so that it stays below the 128
@@ -60,7 +60,7 @@ def styled(
         output_dtypes=[mx.float32],
         **_blocks(x, stretches),
     )
-    return bent  # type: ignore[no-any-return]
+    return bent
 
 
 def _blocks(x: mx.array, stretches: int) -> dict[str, tuple[int, int, int]]:

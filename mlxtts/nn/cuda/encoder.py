@@ -7,7 +7,7 @@ each row are its own, (B,) int32.
 from __future__ import annotations
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import constants, kernel
+from mlxtts.nn.cuda.kernels import constants, kernel
 
 WARPS, QUERIES = 4, 16
 """Of a block of `attend_all`."""
@@ -29,7 +29,7 @@ def attend_all(qkv: mx.array, lengths: mx.array, heads: int) -> mx.array:
         output_shapes=[(count, width // 3)],
         output_dtypes=[mx.float32],
     )
-    return attended  # type: ignore[no-any-return]
+    return attended
 
 
 def add_layer_norm(
@@ -47,4 +47,4 @@ def add_layer_norm(
         output_shapes=[x.shape],
         output_dtypes=[mx.float32],
     )
-    return normed  # type: ignore[no-any-return]
+    return normed

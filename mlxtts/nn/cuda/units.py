@@ -10,7 +10,7 @@ import functools
 from dataclasses import dataclass
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import kernel
+from mlxtts.nn.cuda.kernels import kernel
 
 BLOCK = 256  # threads
 CHAIN = 16  # outputs of a thread of `residual`

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import constants, kernel
+from mlxtts.nn.cuda.kernels import constants, kernel
 
 THREADS = 256
 
@@ -88,4 +88,4 @@ def _each(
         output_shapes=[shape],
         output_dtypes=[mx.float32],
     )
-    return made  # type: ignore[no-any-return]
+    return made

@@ -20,15 +20,15 @@ from tests.nn.cuda.device import Device
 TEXTS = ["həlˈO wˈɜɹld!", "ðɪs ɪz ɐ lˈɔŋɡəɹ sˈɛntᵊns, wɪð ɐ kˈɑmə.", "ˈA."]
 DEVICE = {
     "mlxtts.codecs.kokoro": {
-        "network": "on_cpu in_kernels",
-        "blocks": "on_cpu in_kernels",
-        "bert": "in_kernels",
-        "source": "in_kernels",
+        "network": "on_cpu on_cuda",
+        "blocks": "on_cpu on_cuda",
+        "bert": "on_cuda",
+        "source": "on_cuda",
     },
     "mlxtts.nn": {
         **dict.fromkeys(("conv", "ragged", "snake", "stretches"), "on_cpu"),
         "lstm": "on_cpu on_cuda",
-        "stft": "in_kernels",
+        "stft": "on_cuda",
         "cuda.fused": "on_cuda",
     },
 }

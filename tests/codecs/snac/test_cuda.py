@@ -44,7 +44,7 @@ def as_on_cuda(device: Device | None = None) -> Iterator[None]:
         for name in () if device else unit_doubles.NAMES:
             patch.setattr(units, name, getattr(unit_doubles, name))
         for module in ("codec", "decoder", "flow"):
-            patch.setattr(f"mlxtts.codecs.snac.{module}.in_kernels", lambda: True)
+            patch.setattr(f"mlxtts.codecs.snac.{module}.on_cuda", lambda: True)
         patch.setattr("mlxtts.codecs.snac.codec.on_cpu", lambda: False)
         patch.setattr("mlxtts.codecs.snac.flow.Flow.window", None)
         yield

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernel import source
+from mlxtts.nn.cuda.kernels import source
 from tests.nn.kernels import built, run, shape
 
 LETTERS = {"float32": "f", "int32": "i", "uint32": "u"}
 
 
 class Device:
-    """`kernel` is to stand in the place of nn.cuda.kernel's. What it makes begins as NaN, so that
+    """`kernel` is to stand in the place of nn.cuda.kernels'. What it makes begins as NaN, so that
     what a kernel forgets is seen."""
 
     def __init__(self, folder: Path) -> None:

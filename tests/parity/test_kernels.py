@@ -1,0 +1,108 @@
+"""Kernels for CUDA through NVIDIA's own compiler, which needs no GPU; what they compute is held
+elsewhere (tests/nn)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mlxtts.codecs.kokoro import load
+from mlxtts.nn import cuda, mx
+from mlxtts.nn.cuda import compiler, kernels
+from tests import kokoro, weights
+from tests.codecs.kokoro import test_cuda_path
+from tests.codecs.snac.test_codec import KEY, build, decode
+from tests.codecs.snac.test_cuda import as_on_cuda
+
+pytest.importorskip("nvidia.cu13", reason="needs nvidia-cuda-nvrtc, CUDA's compiler")
+TYPES = [mx.float32, mx.float16, mx.bfloat16]
+ELF = b"\x7fELF"
+Compiled = dict[str, bytes]
+
+
+@pytest.fixture(params=["sm_80", "sm_90", "sm_120"])
+def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compiled]:
+    """By their files' names, kernels that were called; they compute zeros."""
+    spec = find_spec("nvidia.cu13")
+    assert spec
+    assert spec.submodule_search_locations
+    (folder,) = spec.submodule_search_locations
+    monkeypatch.setattr(compiler, "LIBRARIES", [f"{folder}/lib/libnvrtc.so.13"])
+    compiler._library.cache_clear()
+    found: Compiled = {}
+
+    def call(
+        *,
+        name: str,
+        compiled_source: bytes,
+        output_shapes: Sequence[tuple[int, ...]],
+        output_dtypes: Sequence[mx.Dtype],
+        **_: Any,
+    ) -> list[mx.array]:
+        assert compiled_source.startswith(ELF)
+        assert name.encode() in compiled_source
+        found[name.rpartition("_")[0]] = compiled_source
+        kinds = zip(output_shapes, output_dtypes, strict=True)
+        return [mx.zeros(shape, dtype=kind) for shape, kind in kinds]
+
+    monkeypatch.setattr(mx.fast, "precompiled_cuda_kernel", call)
+    monkeypatch.setattr(kernels, "_architecture", lambda: request.param)
+    kernels._machine_code.cache_clear()
+    yield found
+    kernels._machine_code.cache_clear()
+    compiler._library.cache_clear()
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_of_language_models(code: Compiled, kind: mx.Dtype) -> None:
+    rows, columns, heads, groups, dim = 3, 16, 6, 2, 64
+    shape, positions = (rows, 2 * groups, columns, dim), mx.zeros(rows, dtype=mx.int32)
+    whole = mx.zeros(shape, dtype=kind), mx.zeros(1)
+    packed = mx.zeros(shape, dtype=mx.int8), mx.zeros(shape[:3])
+    qkv = mx.zeros((rows, (heads + 2 * groups) * dim), dtype=kind)
+    for held in (whole, packed):
+        queries = cuda.place(qkv, held, positions, mx.zeros(dim // 2), heads)
+        assert cuda.attend(queries, held, positions).shape == queries.shape
+        cuda.copy_row([held[0]], 0, [held[0]], 1, 5)
+    cuda.turn(qkv[None], mx.zeros(dim // 2), heads, dim)
+    cuda.pack_row([whole[0]], 0, [packed], 1, 5)
+    cuda.add_rms_norm(qkv, qkv, qkv[0], mx.zeros(1))
+    said, noise = mx.zeros((rows, 4, 7), dtype=mx.int32), mx.zeros((rows, 7, 4097))
+    cuda.choose(mx.zeros((rows, 4096), dtype=kind), mx.zeros((rows, 5)), noise, said, 0)
+    cuda.recur(mx.zeros((2, rows, 9, 128)), mx.zeros((2, 32, 128)), mx.zeros(rows, dtype=mx.int32))
+    expected = "place attend attend_packed copy_row turn pack_row add_rms_norm choose recur"
+    assert {*code} == {*expected.split()}
+
+
+def test_of_snac(code: Compiled) -> None:
+    codec = build(weights.SNAC_SMALL)
+    with as_on_cuda(SimpleNamespace(kernel=kernels.kernel)):  # type: ignore[arg-type]
+        decode(codec.stream(KEY), [[[0] * 7] * 3])
+    assert {*code} == {"residual", "snake", "overlap", "collapse"}
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_of_kokoro(code: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = kokoro.folder(tmp_path / "k")
+    test_cuda_path.as_on_cuda(monkeypatch)
+    test_cuda_path.spoken(load(folder), ["A", "A."])
+    files = {path.stem for path in Path(kernels.__file__).parent.glob("*.cu")}
+    language = "place attend attend_packed copy_row turn pack_row add_rms_norm choose recur"
+    rest = "residual snake overlap collapse shared types"
+    assert {*code} == files - {*f"{language} {rest}".split()}
+
+
+uncompiled = test_cuda_path.uncompiled
+
+
+def test_what_the_compiler_says(code: Compiled) -> None:
+    with pytest.raises(RuntimeError, match='identifier "nobody" is undefined'):
+        compiler.compiled("__global__ void f(int* x) { *x = nobody; }", "sm_90")
+    assert not code
+    assert ctypes.CDLL(compiler.LIBRARIES[0])
