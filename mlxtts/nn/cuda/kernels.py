@@ -33,9 +33,9 @@ def source(name: str) -> str:
 
 
 @functools.cache
-def kernel(name: str, inputs: tuple[str, ...], *outputs: str) -> Callable[..., list[mx.array]]:
+def kernel(name: str, names: tuple[str, ...], *outputs: str) -> Callable[..., list[mx.array]]:
     """What computes arrays of these names from arrays of those, which are made contiguous."""
-    shaped = [f"{each}_shape" in source(name) for each in inputs]
+    shaped = [f"{each}_shape" in source(name) for each in names]
 
     def run(
         inputs: Sequence[mx.array],
@@ -44,13 +44,12 @@ def kernel(name: str, inputs: tuple[str, ...], *outputs: str) -> Callable[..., l
         threadgroup: Size,
         output_shapes: Sequence[tuple[int, ...]],
         output_dtypes: Sequence[mx.Dtype],
-        names: tuple[str, ...] = inputs,
     ) -> list[mx.array]:
         given = zip(names, inputs, shaped, strict=True)
         kinds = [(n, x.dtype, x.ndim if s else 0) for n, x, s in given]
         results = zip(outputs, output_dtypes, strict=True)
         symbol, code = _machine_code(name, tuple(kinds), tuple(results), tuple(template))
-        return mx.fast.precompiled_cuda_kernel(  # type: ignore[no-any-return]
+        return mx.fast.precompiled_cuda_kernel(
             name=symbol,
             compiled_source=code,
             inputs=[*inputs],
