@@ -49,7 +49,7 @@ class Slots:
         self._make_room(len(self) + 1, length + 1)
         if self._packed:
             if not len(self):  # the first that leaves is not to wait for the kernels of `_copy`
-                self._copy([held for held, _ in self.layers], 0, 0, 0)
+                self._copy([held for held, _ in self.layers], 0, 0, 1)
             mx.async_eval(cuda.pack_row(cache.layers, row, self.layers, len(self), length))
         else:
             self._copy(cache.layers, row, len(self), length)
