@@ -56,9 +56,8 @@ class Steps:
     def _layer(self, block: Block, after: mx.array) -> tuple[Layer, dict[str, Any]]:
         attention, mlp = block.self_attn, block.mlp
         layers = (attention.qkv_proj, attention.o_proj, mlp.gate_up_proj, mlp.down_proj)
-        parts: dict[str, Any] = {
-            name: dict(layer.parameters()) for name, layer in zip(MATRICES, layers, strict=True)
-        }
+        named = zip(MATRICES, layers, strict=True)
+        parts: dict[str, Any] = {name: _parts(layer) for name, layer in named}
         parts["norms"] = [block.post_attention_layernorm.weight, after]
         parts["rates"], parts["eps"] = self._rates, mx.array([self._eps])
         return _compiled(*self._how, tuple(_packing(layer) for layer in layers)), parts
@@ -70,6 +69,16 @@ class Layer(NamedTuple):
 
     step: Callable[..., tuple[mx.array, mx.array]]
     read: Callable[..., tuple[mx.array, mx.array, mx.array]]
+
+
+def _parts(layer: Module) -> Parts:
+    """A layer's arrays; a matrix as it is multiplied by, which costs nothing here and an operation
+    at each step there."""
+    parts = dict(layer.parameters())
+    if _packing(layer) is None:
+        parts["weight"] = parts["weight"].T
+        mx.eval(parts["weight"])
+    return parts
 
 
 def _packing(layer: Module) -> Packing | None:
@@ -88,8 +97,7 @@ def _compiled(heads: int, dim: int, packings: tuple[Packing | None, ...]) -> Lay
     def rest(x: mx.array, attended: mx.array, parts: dict[str, Any]) -> tuple[mx.array, mx.array]:
         after, following = parts["norms"]
         x, normal = cuda.add_rms_norm(x, product(attended, parts, "o_proj"), after, parts["eps"])
-        gate, up = mx.split(product(normal, parts, "gate_up_proj"), 2, axis=-1)
-        more = product(gate * mx.sigmoid(gate) * up, parts, "down_proj")
+        more = product(cuda.gate(product(normal, parts, "gate_up_proj")), parts, "down_proj")
         return cuda.add_rms_norm(x, more, following, parts["eps"])
 
     def step(
@@ -112,7 +120,7 @@ def _compiled(heads: int, dim: int, packings: tuple[Packing | None, ...]) -> Lay
 
 def _product(x: mx.array, parts: Parts, packing: Packing | None) -> mx.array:
     if packing is None:
-        return x @ parts["weight"].T
+        return x @ parts["weight"]
     biases = parts.get("biases")
     return mx.quantized_matmul(
         x, parts["weight"], parts["scales"], biases, transpose=True, **packing.options

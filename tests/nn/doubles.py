@@ -57,6 +57,11 @@ def added(x: Numbers, y: Numbers, weight: Numbers, eps: Numbers) -> tuple[Number
     return total, total / np.sqrt((total**2).mean(-1, keepdims=True) + eps) * weight
 
 
+def gated(both: Numbers) -> Numbers:
+    gate, up = np.split(both, 2, axis=-1)
+    return gate * _sigmoid(gate) * up
+
+
 def chosen(logits: Numbers, settings: Numbers, noise: Numbers, said: Numbers, slot: int) -> Numbers:
     codes = []
     for row, (temperature, draw, top_p, min_p, penalty) in enumerate(settings.tolist()):
@@ -129,6 +134,10 @@ def add_rms_norm(
 ) -> tuple[mx.array, mx.array]:
     total, normal = added(*map(_memory, (x, y, weight, eps)))
     return mx.array(total), mx.array(normal)
+
+
+def gate(both: mx.array) -> mx.array:
+    return mx.array(gated(_memory(both)))
 
 
 def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:

@@ -21,6 +21,7 @@ KERNELS = {
     "place.8": (PLACE.replace("f held", "b held"), "H=6, K=2, D=64"),
     "turn": ("f qkv, i qkv_shape, f rates, F queries, F held", "H=6, K=2, D=64"),
     "add_rms_norm": ("f x, f y, f weight, f eps, F sum, F normal", "N=96, THREADS=64"),
+    "gate": ("f both, F gated", "N=72"),
     "attend": (ATTEND, "H=6, K=2, D=64, W=2"),
     "attend.wide": (ATTEND, "H=2, K=2, D=128, W=1"),
     "attend_packed": (ATTEND_PACKED, "H=6, K=2, D=64, W=2"),
@@ -98,6 +99,12 @@ def test_add_rms_norm(kernels: ctypes.CDLL) -> None:
     expected = doubles.added(*given)
     np.testing.assert_array_equal(total, expected[0])
     np.testing.assert_allclose(normal, expected[1], rtol=1e-5)
+
+
+def test_gate(kernels: ctypes.CDLL) -> None:
+    both, found = numbers(3, 144), np.zeros((3, 72), "f")
+    run(kernels.gate, (1, 3), 256, both, found)
+    np.testing.assert_allclose(found, doubles.gated(both), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,21 @@ def add_rms_norm(
     return total, normal
 
 
+def gate(both: mx.array) -> mx.array:
+    """Gates beside what they let through, (..., 2 N), to x * sigmoid(x) * y, (..., N); N is a
+    multiple of PIECE."""
+    size = both.shape[-1] // 2
+    (gated,) = kernel("gate", ("both",), "gated")(
+        inputs=[both],
+        template=[("T", both.dtype), ("N", size)],
+        grid=(-(-size // PIECE // 256) * 256, both.size // size // 2, 1),
+        threadgroup=(256, 1, 1),
+        output_shapes=[(*both.shape[:-1], size)],
+        output_dtypes=[both.dtype],
+    )
+    return gated
+
+
 def copy_row(
     sources: Sequence[mx.array], row: int, held: Sequence[mx.array], to: int, count: int
 ) -> list[mx.array]:

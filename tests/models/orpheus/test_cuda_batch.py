@@ -26,7 +26,8 @@ def model() -> Model:
 
 @pytest.fixture
 def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("place", "turn", "add_rms_norm", "attend", "copy_row", "pack_row", "choose"):
+    names = "place turn add_rms_norm gate attend copy_row pack_row choose"
+    for name in names.split():
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
     monkeypatch.setattr(cuda, "fits_packed", lambda *heads: True)  # of a small model
     for module in (rows, transformer):
