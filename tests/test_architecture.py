@@ -29,7 +29,7 @@ BELOW = {
     "nn": {"errors", "blas", "caches"},
     "codecs": {"errors", "wire", "text", "audio", "nn"},
     "models": {"errors", "text", "nn", "codecs"},
-    "engine": {"errors", "wire", "text", "audio", "hub", "nn", "codecs", "models"},
+    "engine": {"errors", "caches", "wire", "text", "audio", "hub", "nn", "codecs", "models"},
     "serve": {
         *("errors", "output", "ahead", "wire", "text", "audio", "hub", "nn", "codecs", "engine"),
     },

@@ -1,7 +1,10 @@
 """Benchmarks, in small shapes: that they run and count what they say."""
 
+from collections.abc import Callable
+
 import pytest
 
+from mlxtts import caches
 from mlxtts.nn import mx
 from tests import kokoro as weights
 from tests import weights as mimi_weights
@@ -39,10 +42,30 @@ def test_streams_come_and_go(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "LENGTHS", (2, 6))
-    streams.main("tiny", (2,), length=1.0)
-    _, found = rows(capsys.readouterr().out)
-    assert found[0] == "2"
-    assert int(found[1]) > 2
+    monkeypatch.setattr(caches, "MANY", 3)
+    monkeypatch.setattr(caches, "expect", lambda rows: None)
+    monkeypatch.setattr(streams.multiprocessing, "get_context", lambda kind: InThisProcess())
+    streams.main("tiny", (3, 2), length=1.0)
+    _, few, many = rows(capsys.readouterr().out)
+    assert few[0] == "2"
+    assert many[0] == "3"
+    assert int(few[1]) > 2
+
+
+class InThisProcess:
+    """A context of multiprocessing without processes."""
+
+    def Pool(self, *args: object, **options: object) -> "InThisProcess":  # noqa: N802
+        return self
+
+    def __enter__(self) -> "InThisProcess":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def apply(self, run: Callable[..., object], arguments: tuple[object, ...]) -> object:
+        return run(*arguments)
 
 
 def test_quantised_weights_are_smaller() -> None:

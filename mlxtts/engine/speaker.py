@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from mlxtts import codecs, hub, models
+from mlxtts import caches, codecs, hub, models
 from mlxtts.engine.engine import Engine
 from mlxtts.engine.example import Recording, listen
 from mlxtts.engine.request import Request
@@ -81,6 +81,7 @@ class Speaker:
 
     def load(self, width: int = 1) -> Engine:
         """An engine that speaks so many utterances at a time. The weights are loaded once."""
+        caches.expect(width)
         return Engine(self.model, self.config, width, self.cache_bits)
 
     def synthesis(self, width: int = 1) -> Synthesis:
