@@ -24,6 +24,7 @@ from mlxtts.serve.ws import Connection
 from mlxtts.text.lines import Utterance
 
 WORD = "Yes."
+FRAMES = 3
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,16 @@ class Speech:
         return synthesis
 
     def _speak(self, synthesis: Synthesis) -> None:
-        """A word that nobody hears, since what has never been computed is compiled first."""
+        """A word that nobody hears, since what has never been computed is compiled first: of one
+        whom another joins and leaves behind, if there may be two."""
+        names = ("1", "2")[: self.limits.max_streams]
         with contextlib.suppress(MlxttsError):  # such as a language without its extra
-            synthesis.add(self._speaker.request(Utterance("", WORD), self._voice))
+            for name in names:
+                synthesis.add(self._speaker.request(Utterance(name, WORD), self._voice))
+                for _ in range(FRAMES):
+                    synthesis.step()
+            for name in names[:-1]:
+                synthesis.cancel(name)
             for _ in synthesis.run():
                 pass
 

@@ -14,14 +14,11 @@ import asyncio
 import contextlib
 import json
 import shutil
-import signal
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, quantiles
 from tempfile import TemporaryDirectory
@@ -43,8 +40,6 @@ RATE = 24_000
 CPU_LOADS = ((1, 1), (4, 4), (16, 16), (64, 64), (64, 16))
 GPU_LOADS = ((1, 1), (8, 8), (32, 32), (64, 64), (128, 128), (256, 256))
 """Clients and rows."""
-AT_ONCE = 3
-"""Servers that begin together, since on a GPU each compiles for a while; one at a time is asked."""
 PACKED = 256
 """From so many rows on keys and values are in 8 bits on a GPU."""
 LIMIT = 7 * 72  # tokens of a random model, which knows no end
@@ -93,24 +88,13 @@ def warm(rows: int, blas: str, model: str) -> Iterator[Server]:
             raise
 
 
-def lines(loads: Sequence[tuple[int, int]], blas: str, model: str) -> Iterator[list[str]]:
-    """A line of the table for each."""
-    for first in range(0, len(loads), AT_ONCE):
-        some = loads[first : first + AT_ONCE]
-        with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
-            servers = [
-                *pool.map(lambda load: stack.enter_context(warm(load[1], blas, model)), some)
-            ]
-            for (clients, rows), server in zip(some, servers, strict=True):
-                yield [f"{clients} on {rows} rows", *cells(measure(server, clients))]
-                server.end(signal.SIGKILL)  # so that the next has the memory
-
-
-def measure(server: Server, clients: int) -> list[float]:
-    begun = time.perf_counter()
-    found = asyncio.run(together(server.address, clients))
-    taken = time.perf_counter() - begun
-    return figures(found, resident(server.process.pid), taken)
+def row(clients: int, rows: int, blas: str, model: str) -> list[str]:
+    with warm(rows, blas, model) as server:
+        begun = time.perf_counter()
+        found = asyncio.run(together(server.address, clients))
+        taken = time.perf_counter() - begun
+        memory = resident(server.process.pid)
+    return [f"{clients} on {rows} rows", *cells(figures(found, memory, taken))]
 
 
 def figures(found: list[tuple[float, float]], memory: float, taken: float) -> list[float]:
@@ -149,4 +133,5 @@ def main(shape: str | None = None, loads: tuple[tuple[int, int], ...] | None = N
         random = shape or (None if on_cpu() else "3B")
         model = orpheus(Path(folder), random) if random else "starter"
         loads = loads or (CPU_LOADS if on_cpu() else GPU_LOADS)
-        table([name, *COLUMNS], lines(loads, blas, model))
+        rows = (row(clients, width, blas, model) for clients, width in loads)
+        table([name, *COLUMNS], rows)
