@@ -20,13 +20,14 @@ KERNELS = {
     "place": (PLACE, "H=6, K=2, D=64"),
     "place.8": (PLACE.replace("f held", "b held"), "H=6, K=2, D=64"),
     "turn": ("f qkv, i qkv_shape, f rates, F queries, F held", "H=6, K=2, D=64"),
-    "add_rms_norm": ("f x, f y, f weight, f eps, F sum, F normal", "N=96, THREADS=64"),
+    "add_rms_norm": ("f x, f y, f weight, f eps, F sum, F normal", "N=1000, THREADS=64"),
     "gate": ("f both, F gated", "N=72"),
     "attend": (ATTEND, "H=6, K=2, D=64, W=2"),
     "attend.wide": (ATTEND, "H=2, K=2, D=128, W=1"),
+    "attend.many": (ATTEND, "H=6, K=2, D=64, W=16"),
     "attend_packed": (ATTEND_PACKED, "H=6, K=2, D=64, W=2"),
     "attend_packed.wide": (ATTEND_PACKED, "H=8, K=2, D=128, W=1"),
-    "attend_packed.alone": (ATTEND_PACKED, "H=2, K=2, D=128, W=4"),
+    "attend_packed.alone": (ATTEND_PACKED, "H=2, K=2, D=128, W=16"),
     "copy_row": (
         "f source, i source_shape, f held, i held_shape, i numbers, I done",
         "R=4, D=64",
@@ -93,8 +94,8 @@ def test_turn(kernels: ctypes.CDLL) -> None:
 
 
 def test_add_rms_norm(kernels: ctypes.CDLL) -> None:
-    given = numbers(3, 96), numbers(4, 96)[:3], numbers(96), np.array([1e-5], "f")
-    total, normal = np.zeros((3, 96), "f"), np.zeros((3, 96), "f")
+    given = numbers(3, 1000), numbers(4, 1000)[:3], numbers(1000), np.array([1e-5], "f")
+    total, normal = np.zeros((3, 1000), "f"), np.zeros((3, 1000), "f")
     run(kernels.add_rms_norm, (3, 1), 64, *given, total, normal)
     expected = doubles.added(*given)
     np.testing.assert_array_equal(total, expected[0])
@@ -108,7 +109,8 @@ def test_gate(kernels: ctypes.CDLL) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "heads", "dim", "warps"), [("attend", 6, 64, 2), ("attend_wide", 2, 128, 1)]
+    ("name", "heads", "dim", "warps"),
+    [("attend", 6, 64, 2), ("attend_wide", 2, 128, 1), ("attend_many", 6, 64, 16)],
 )
 def test_attend(kernels: ctypes.CDLL, name: str, heads: int, dim: int, warps: int) -> None:
     queries, held = numbers(6, heads * dim), numbers(7, 4, 32, dim)
@@ -124,7 +126,7 @@ def test_attend(kernels: ctypes.CDLL, name: str, heads: int, dim: int, warps: in
     [
         ("attend_packed", 6, 64, 2),
         ("attend_packed_wide", 8, 128, 1),
-        ("attend_packed_alone", 2, 128, 4),
+        ("attend_packed_alone", 2, 128, 16),
     ],
 )
 def test_attend_in_8_bits(

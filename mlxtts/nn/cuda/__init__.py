@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from mlxtts.nn import mx
 from mlxtts.nn.cuda.kernels import kernel
 
-WARPS = 4  # of a block of `attend`: so many that several blocks fit a multiprocessor
+WARPS, MORE = 4, 16  # of a block of `attend`: so many that several blocks fit a multiprocessor, and
+FEW = 64  # of so few blocks that each has one to itself, as many as fit
+THREADS = 1024  # of a block at most
 PIECE = 8  # numbers that a thread reads at once
 
 Held = tuple[mx.array, mx.array]
@@ -79,15 +81,16 @@ def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
     there, _ = held
     batch, (_, groups, _, dim) = len(queries), there.shape
     heads, groups = queries.shape[1] // dim, groups // 2
+    warps = MORE if batch * groups <= FEW else WARPS
     if packed := there.dtype == mx.int8:
         run = kernel("attend_packed", ("queries", "held", "scales", "positions"), "attended")
     else:
         run = kernel("attend", ("queries", "held", "positions"), "attended")
     (attended,) = run(
         inputs=[queries, *(held if packed else [there]), positions],
-        template=[("T", queries.dtype), ("H", heads), ("K", groups), ("D", dim), ("W", WARPS)],
-        grid=(32 * WARPS * groups, batch, 1),
-        threadgroup=(32 * WARPS, 1, 1),
+        template=[("T", queries.dtype), ("H", heads), ("K", groups), ("D", dim), ("W", warps)],
+        grid=(32 * warps * groups, batch, 1),
+        threadgroup=(32 * warps, 1, 1),
         output_shapes=[queries.shape],
         output_dtypes=[queries.dtype],
     )
@@ -97,12 +100,15 @@ def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
 def add_rms_norm(
     x: mx.array, y: mx.array, weight: mx.array, eps: mx.array
 ) -> tuple[mx.array, mx.array]:
-    """x + y, (..., N), and that by its root mean square times `weight`, (N,); eps: (1,) float32."""
+    """x + y, (..., N), and that by its root mean square times `weight`, (N,); eps: (1,) float32; N
+    is a multiple of PIECE."""
+    size = x.shape[-1]
+    threads = min(-(-size // PIECE // 32) * 32, THREADS)
     total, normal = kernel("add_rms_norm", ("x", "y", "weight", "eps"), "sum", "normal")(
         inputs=[x, y, weight, eps],
-        template=[("T", x.dtype), ("N", x.shape[-1]), ("THREADS", 256)],
-        grid=(256 * (x.size // x.shape[-1]), 1, 1),
-        threadgroup=(256, 1, 1),
+        template=[("T", x.dtype), ("N", size), ("THREADS", threads)],
+        grid=(threads * (x.size // size), 1, 1),
+        threadgroup=(threads, 1, 1),
         output_shapes=[x.shape, x.shape],
         output_dtypes=[x.dtype, x.dtype],
     )

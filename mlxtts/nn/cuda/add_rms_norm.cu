@@ -1,12 +1,23 @@
-// A row's sum, and that normalised by its root mean square; a block for each row.
-const int row = blockIdx.x;
-const size_t begin = size_t(row) * N;
-__shared__ float squares[32];
+// A row's sum, and that normalised by its root mean square; a block for each row, and a thread for
+// each THREADS-th piece of it.
+constexpr int PIECES = N / SIZE<T>, EACH = (PIECES + THREADS - 1) / THREADS;
+const size_t begin = blockIdx.x * size_t(N);
+__shared__ float squares[THREADS / 32];
+Piece<T> both[EACH];
 float square = 0;
-for (int n = threadIdx.x; n < N; n += THREADS) {
-  const T both = static_cast<T>(static_cast<float>(x[begin + n]) + static_cast<float>(y[begin + n]));
-  sum[begin + n] = both;
-  square += static_cast<float>(both) * static_cast<float>(both);
+#pragma unroll
+for (int i = 0; i < EACH; i++) {
+  const int piece = i * THREADS + threadIdx.x;
+  if (piece >= PIECES) break;
+  const size_t at = begin + piece * SIZE<T>;
+  const Piece<T> one = *reinterpret_cast<const Piece<T>*>(x + at);
+  const Piece<T> other = *reinterpret_cast<const Piece<T>*>(y + at);
+  for (int e = 0; e < SIZE<T>; e++) {
+    both[i].x[e] = static_cast<T>(static_cast<float>(one.x[e]) + static_cast<float>(other.x[e]));
+    const float rounded = static_cast<float>(both[i].x[e]);
+    square += rounded * rounded;
+  }
+  *reinterpret_cast<Piece<T>*>(sum + at) = both[i];
 }
 for (int far = 16; far; far /= 2) square += __shfl_xor_sync(0xffffffff, square, far);
 if (threadIdx.x % 32 == 0) squares[threadIdx.x / 32] = square;
@@ -14,6 +25,12 @@ __syncthreads();
 float whole = 0;
 for (int w = 0; w < THREADS / 32; w++) whole += squares[w];
 const float scale = rsqrtf(whole / N + eps[0]);
-for (int n = threadIdx.x; n < N; n += THREADS)
-  normal[begin + n] =
-      static_cast<T>(static_cast<float>(sum[begin + n]) * scale * static_cast<float>(weight[n]));
+#pragma unroll
+for (int i = 0; i < EACH; i++) {
+  const int piece = i * THREADS + threadIdx.x;
+  if (piece >= PIECES) break;
+  const Piece<T> by = *reinterpret_cast<const Piece<T>*>(weight + piece * SIZE<T>);
+  for (int e = 0; e < SIZE<T>; e++)
+    both[i].x[e] = static_cast<T>(static_cast<float>(both[i].x[e]) * scale * static_cast<float>(by.x[e]));
+  *reinterpret_cast<Piece<T>*>(normal + begin + piece * SIZE<T>) = both[i];
+}

@@ -48,7 +48,9 @@ def kernel(name: str, names: tuple[str, ...], *outputs: str) -> Callable[..., li
         given = zip(names, inputs, shaped, strict=True)
         kinds = [(n, x.dtype, x.ndim if s else 0) for n, x, s in given]
         results = zip(outputs, output_dtypes, strict=True)
-        symbol, code = _machine_code(name, tuple(kinds), tuple(results), tuple(template))
+        threads = threadgroup[0] * threadgroup[1] * threadgroup[2]
+        how = tuple(template), threads
+        symbol, code = _machine_code(name, tuple(kinds), tuple(results), *how)
         return mx.fast.precompiled_cuda_kernel(
             name=symbol,
             compiled_source=code,
@@ -70,10 +72,11 @@ def _machine_code(
     inputs: tuple[tuple[str, mx.Dtype, int], ...],
     outputs: tuple[tuple[str, mx.Dtype], ...],
     template: tuple[tuple[str, int | mx.Dtype], ...],
+    threads: int,
 ) -> tuple[str, bytes]:
-    """The name of a function, and what it is compiled to. Inputs with as many dimensions as matter,
-    whose sizes follow the outputs."""
-    whole = written(name, inputs, outputs, template)
+    """The name of a function for blocks of so many threads, and what it is compiled to. Inputs with
+    as many dimensions as matter, whose sizes follow the outputs."""
+    whole = written(name, inputs, outputs, template, threads)
     symbol = f"{name}_{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
     return symbol, compiled(whole.replace(SYMBOL, symbol), _architecture())
 
@@ -83,6 +86,7 @@ def written(
     inputs: Sequence[tuple[str, mx.Dtype, int]],
     outputs: Sequence[tuple[str, mx.Dtype]],
     template: Template,
+    threads: int,
 ) -> str:
     """All of a kernel's source."""
     arguments = [f"const {TYPES[kind]}* {each}" for each, kind, _ in inputs]
@@ -98,7 +102,8 @@ def written(
             body.append(f"constexpr int {constant} = {value};")
         else:
             body.append(f"using {constant} = {TYPES[value]};")
-    head = f'extern "C" __global__ void {SYMBOL}({", ".join(arguments)}) {{'
+    bounds = f"__launch_bounds__({threads})"  # or it may use more registers than they have
+    head = f'extern "C" __global__ {bounds} void {SYMBOL}({", ".join(arguments)}) {{'
     return "\n".join([source("types"), source("shared"), head, *body, source(name), "}"])
 
 
