@@ -3,7 +3,7 @@ leave, and each has its own sampling and its own noise. Knows nothing of what th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from mlxtts.errors import UsageError
 from mlxtts.nn import Module, cuda, mx, on_cpu, on_cuda
@@ -15,17 +15,30 @@ from mlxtts.nn.slots import Slots
 from mlxtts.nn.step import Steps
 from mlxtts.nn.transformer import Shape, Stack
 
+KEPT = 4  # prefixes of prompts
 PADDING = 64  # prompts that are read together are filled up to a multiple of this
 
 
 class Prompt:
     """Implements models.Prompt: `length` inputs, the last of which is not read, but the row's first
-    input."""
+    input.
 
-    def __init__(self, length: int, sampling: Sampling, keys: mx.array) -> None:
+    shared: what the first `prefix` of them depend on, if others may begin with the same. Those are
+    always read apart, so that to find them read makes no difference.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        sampling: Sampling,
+        keys: mx.array,
+        prefix: int = 0,
+        shared: Hashable = None,
+    ) -> None:
         self.length = length
         self.sampling = sampling
         self.keys = keys
+        self.prefix, self.shared = prefix, shared
         self.cache: Cache | None = None
         self.row = 0
         self.read = 0
@@ -68,6 +81,7 @@ class Rows:
             self._cache = Slots(None if cache_bits == 16 else cache_bits)
             self._steps = Steps(stack)
         self._prompts: list[Prompt] = []
+        self._prefixes: dict[Hashable, Cache] = {}
         self._changed = False
         self._frames = 0
         self._inputs: mx.array
@@ -83,7 +97,11 @@ class Rows:
             raise UsageError(f"--cache-bits {bits}: needs {reason}")
 
     def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
-        whole = [prompt for prompt, tokens in pieces if not prompt.read and tokens == prompt.left]
+        whole = [
+            prompt
+            for prompt, tokens in pieces
+            if not (prompt.read or prompt.prefix) and tokens == prompt.left
+        ]
         if whole and not on_cpu():
             self._read_together(whole)
         for prompt, tokens in pieces:
@@ -93,9 +111,27 @@ class Rows:
     def _read_on(self, prompt: Prompt, tokens: int) -> None:
         if prompt.cache is None:
             prompt.cache = Cache(self._stack.shape.num_hidden_layers)
+            self._recall(prompt)
         stop = prompt.read + min(tokens, prompt.left)
-        self._stack.run(prompt.embed(prompt.read, stop), prompt.cache)
-        prompt.read = stop
+        for end in (min(prompt.prefix, stop), stop):
+            if prompt.read < end:
+                self._stack.run(prompt.embed(prompt.read, end), prompt.cache)
+                prompt.read = end
+                self._keep(prompt)
+
+    def _recall(self, prompt: Prompt) -> None:
+        """Begin behind a prefix that has been read before."""
+        if kept := self._prefixes.pop(prompt.shared, None):
+            prompt.cache, prompt.read = kept.fork(), prompt.prefix
+            self._prefixes[prompt.shared] = kept  # the last to go
+
+    def _keep(self, prompt: Prompt) -> None:
+        """Keep a prefix that has just been read, and few others."""
+        if prompt.read == prompt.prefix:
+            assert prompt.cache is not None
+            self._prefixes[prompt.shared] = prompt.cache.fork()
+            for shared in [*self._prefixes][:-KEPT]:
+                del self._prefixes[shared]
 
     def _read_together(self, prompts: Sequence[Prompt]) -> None:
         """Whole prompts side by side; what is put behind the shorter ones is not looked at."""

@@ -74,6 +74,14 @@ class Cache:
         """Say that all layers have been given `count` more positions."""
         self._column += count
 
+    def fork(self) -> Cache:
+        """Another of the same rows and positions; each goes on alone."""
+        other = Cache(len(self._layers), len(self))
+        other._layers = [None if held is None else held[:] for held in self._layers]
+        other._starts, other._column = [*self._starts], self._column
+        other._rows_changed()
+        return other
+
     def append(self, other: Cache, row: int, length: int) -> None:
         """Add the first positions of a row, of a cache whose rows began at once, as the last."""
         rows = len(self)

@@ -102,3 +102,20 @@ def test_columns_that_nobody_needs_are_used_again() -> None:
     held = rows.cache._layers[0]
     assert held is not None
     assert held.shape[2] <= 3 * STEP
+
+
+def test_a_fork_goes_on_alone() -> None:
+    cache = Cache(LAYERS)
+    for layer in range(LAYERS):
+        cache.update(layer, tensor([[1.0, 2.0]], layer))
+    cache.advance(2)
+    fork = cache.fork()
+    for each, value in ((cache, 3.0), (fork, 4.0), (cache.fork(), 5.0)):
+        assert each.offset == 2
+        for layer in range(LAYERS):
+            keys, values = each.update(layer, tensor([[value]], layer))
+            assert keys[0, 0, :, 0].tolist() == [100 * layer + x for x in (1, 2, value)]
+            assert values[0, 0, :, 0].tolist() == [100 * layer - x for x in (1, 2, value)]
+    for each in (cache, fork):
+        each.advance(1)
+        assert (len(each), each.offset) == (1, 3)

@@ -44,7 +44,9 @@ class Prompt(rows.Prompt):
         keys: mx.array,
         heard: Sequence[Heard] = (),
     ) -> None:
-        super().__init__(len(tokens) + sum(map(len, heard)), sampling, keys)
+        before = sum(map(len, heard))
+        shared = tuple((*said.tokens, *map(tuple, said.frames)) for said in heard)
+        super().__init__(before + len(tokens), sampling, keys, before, shared)
         self._model, self._tokens, self._heard = model, tokens, heard
         self._inputs: mx.array | None = None
 

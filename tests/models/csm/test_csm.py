@@ -12,13 +12,16 @@ import pytest
 
 from mlxtts import models
 from mlxtts.errors import ModelError
+from mlxtts.models import rows
 from mlxtts.models.csm import Config, Model, load
 from mlxtts.models.csm.batch import Batch, Prompt
 from mlxtts.models.csm.config import FLAVORS, LLAMA_3
 from mlxtts.nn import mx, tree_flatten
+from mlxtts.nn.cache import Cache
 from mlxtts.nn.random import key
 from mlxtts.nn.recipes import Manner
 from mlxtts.nn.sampling import Sampling
+from mlxtts.nn.transformer import Stack
 from mlxtts.quantize import Source, quantize_model
 from mlxtts.text.frontend import Segment
 from tests import csm
@@ -222,3 +225,41 @@ def test_an_example_is_heard_before(model: Model, monkeypatch: pytest.MonkeyPatc
     words = [model.text_embeddings(mx.array([text])) for text in ([1, 9, 4], TEXT)]
     expected = mx.concatenate([words[0], sound, words[1]], axis=1)
     np.testing.assert_array_equal(prompt.embed(0, prompt.length), expected)
+
+
+def test_an_example_is_read_once(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who speaks after another with the same example says what one says who speaks first."""
+    examples = [models.Example("a", [(n, 1, 2, 3, 4)] * 5) for n in range(rows.KEPT + 1)]
+    read: list[int] = []
+    run = Stack.run
+
+    def counted(self: Stack, x: mx.array, cache: Cache) -> mx.array:
+        if self is model.backbone:
+            read.append(x.shape[1])
+        return run(self, x, cache)
+
+    monkeypatch.setattr(Stack, "run", counted)
+
+    def spoken(batch: Batch, text: str, which: int = 0, tokens: int = 1000) -> list[list[int]]:
+        read.clear()
+        prompt = model.prompt(Segment(text), "1", GREEDY, key(0), examples[which])
+        while prompt.left:
+            batch.read([(prompt, tokens)])
+        batch.join(prompt)
+        return [say(batch) for _ in range(4)]
+
+    texts = "hello", "hello there."
+    alone = [spoken(model.batch(), text) for text in texts]
+    prefix = read[0]
+    assert prefix == len(model.tokens("a", "1")) + 6
+    batch = model.batch(2)
+    assert spoken(batch, texts[0]) == alone[0]
+    batch.leave(0)
+    assert spoken(batch, texts[1]) == alone[1]
+    assert sum(read[:-4]) == len(model.tokens(texts[1], "1")) - 1  # and then four frames
+    batch.leave(0)
+    for which in range(1, rows.KEPT + 1):  # so many others that the first is forgotten
+        spoken(batch, texts[0], which, tokens=3)
+        batch.leave(0)
+    assert spoken(batch, texts[1]) == alone[1]
+    assert read[0] == prefix
