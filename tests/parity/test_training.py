@@ -18,6 +18,7 @@ from mlxtts.voices.starter.training import (
     chain,
     codec,
     codec_train,
+    expression,
     flite,
     kernels,
     listen,
@@ -110,7 +111,66 @@ def test_flite_repeats_itself_and_a_seed_changes_only_the_noise(speaker):
     assert len(first) == len(other)
     difference = (first.astype(float) - other).std() / first.std()
     assert 0.01 < difference < 0.5
-    assert {name for name, _ in phones} <= set(flite.PHONES)
+    assert {phone.name for phone in phones} <= set(flite.PHONES)
+
+
+def pitch_of(samples, begin, end):
+    """Of voiced stretches, Hz, by autocorrelation."""
+    found = []
+    size, lags = 800, slice(45, 280)
+    for start in range(int(begin * flite.RATE), int(end * flite.RATE) - size, 160):
+        window = samples[start : start + size] * np.hanning(size)
+        alike = np.correlate(window, window, "full")[size - 1 :]
+        lag = lags.start + alike[lags].argmax()
+        if alike[lag] > 0.35 * alike[0]:
+            found.append(flite.RATE / lag)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("voice", flite.VOICES + flite.MORE)
+def test_every_voice_speaks_at_a_like_level(speaker, voice):
+    audio, _ = teacher.teacher(speaker, "the morning was cold, and the sea was grey.", voice)
+    assert 0.08 < audio.std() < 0.2
+    assert np.abs(audio).max() < 1
+
+
+@pytest.mark.parametrize("voice", ["slt", "rms", "awb"])
+def test_a_question_rises_where_the_statement_falls(speaker, voice):
+    line = "is it monday?"
+    flat, phones = speaker.speak(line, voice)
+    risen, same = speaker.speak(line, voice, how=expression.read(line))
+    assert phones == same
+    end = expression.span(phones, lambda phone: phone.name != "pau")[1]
+    before, after = pitch_of(flat, end - 0.15, end), pitch_of(risen, end - 0.15, end)
+    assert 1.4 < np.median(after) / np.median(before) < 1.7
+    early = int(0.3 * flite.RATE)
+    assert (flat[:early] == risen[:early]).all()
+
+
+@pytest.mark.parametrize("voice", flite.VOICES + flite.MORE)
+def test_an_emphasised_word_is_longer_louder_and_higher(speaker, voice):
+    line = "i said the *red* door, not the other."
+    how = expression.read(line)
+    flat, phones = speaker.speak(how.text, voice)
+    made, other = speaker.speak(how.text, voice, how=how)
+    assert [phone.name for phone in phones] == [phone.name for phone in other]
+
+    def part(phones, token):
+        return expression.span(phones, lambda phone: phone.token == token)
+
+    lengths = [end - begin for begin, end in (part(phones, 3), part(other, 3))]
+    assert 1.2 < lengths[1] / lengths[0] < 1.4
+    lengths = [end - begin for begin, end in (part(phones, 1), part(other, 1))]
+    assert lengths[0] == pytest.approx(lengths[1], abs=1e-6)
+    levels = [
+        samples[int(begin * flite.RATE) : int(end * flite.RATE)].std()
+        for samples, (begin, end) in ((flat, part(phones, 3)), (made, part(other, 3)))
+    ]
+    assert 1.05 < levels[1] / levels[0] < 1.6
+    higher = np.median(pitch_of(made, *part(other, 3))) / np.median(
+        pitch_of(flat, *part(phones, 3))
+    )
+    assert voice == "kal16" or 1.1 < higher < 1.35
 
 
 def test_teacher_audio_is_whole_frames_with_a_phone_for_every_code(speaker):

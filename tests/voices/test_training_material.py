@@ -11,6 +11,7 @@ import pytest
 from mlxtts.voices.starter.training import (
     chain,
     evaluate,
+    expression,
     letters,
     listen,
     measures,
@@ -137,3 +138,58 @@ def test_what_was_made_is_not_made_again_unless_the_settings_changed(tmp_path):
     path.write_bytes(b"")
     assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}
     assert progress.Progress(path, {"seed": 1}, resume=True).lists == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "emphasised", "rises"),
+    [
+        ("it is monday.", "it is monday.", set(), False),
+        ("is it monday?", "is it monday?", set(), True),
+        ("what is it?", "what is it?", set(), False),
+        ("look! is it you?", "look! is it you?", set(), True),
+        ("is it? no.", "is it? no.", set(), False),
+        ("the *red*, not the *blue* one.", "the red, not the blue one.", {1, 4}, False),
+        ("*is* it?", "is it?", {0}, True),
+        ("", "", set(), False),
+    ],
+)
+def test_what_is_read_of_a_line(line, text, emphasised, rises):
+    assert expression.read(line) == expression.Expression(text, frozenset(emphasised), rises)
+
+
+def test_marks_are_put_on_words_and_read_again():
+    rng, line = random.Random(1), "it's a well-known fact, i am told: nobody knows."
+    for _ in range(50):
+        marked = expression.mark(rng, line)
+        how = expression.read(marked)
+        assert how.text == line
+        assert 1 <= len(how.emphasised) <= 2
+        assert not how.emphasised & {1, 4, 5}  # too short
+    assert expression.mark(rng, "a b.") == "a b."
+
+
+def test_a_pitch_is_bent_where_it_should_be():
+    times = np.arange(0, 1, 0.005)
+    phones = [
+        expression.Phone(name, end, token, stressed)
+        for name, end, token, stressed in (
+            ("pau", 0.1, -1, False),
+            ("ih", 0.3, 0, True),
+            ("m", 0.5, 1, True),
+            ("ah", 0.7, 1, True),
+            ("iy", 0.8, 1, False),
+            ("pau", 1.0, -1, False),
+        )
+    ]
+    flat = expression.Expression("x")
+    assert flat.plain
+    assert (flat.pitch(times, phones) == 1).all()
+    rise = expression.Expression("x", rises=True).pitch(times, phones)
+    assert (rise[times <= 0.5] == 1).all()
+    assert rise[times >= 0.8] == pytest.approx(expression.RISE)
+    assert (np.diff(rise) >= 0).all()
+    bump = expression.Expression("x", frozenset({0})).pitch(times, phones)
+    assert bump[(times < 0.1) | (times > 0.3)] == pytest.approx(1)
+    assert bump[abs(times - 0.2) < 0.05] == pytest.approx(expression.RAISE)
+    silent = expression.Expression("x", frozenset({7}), rises=True)
+    assert (silent.pitch(times, [expression.Phone("pau", 1.0)]) == 1).all()

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from . import listen, measures, teacher, text
-from .flite import VOICES, Flite
+from .flite import Flite
 from .log import say
 from .progress import Progress
 
@@ -35,7 +35,7 @@ def add_arguments(parser):
     option("--heard", type=int, default=200, help="so many of them are listened to")
     option("--timed", type=int, default=1000, help="so many are spoken")
     option("--skip", type=int, default=0, help="lines to leave out at the beginning")
-    option("--voices", nargs="+", default=list(VOICES))
+    teacher.add_manner(parser)
     option("--temperature", type=float, default=None, help="in place of the voice's own")
     option("--top-p", type=float, default=None, help="in place of the voice's own")
     option("--codec-only", action="store_true", help="leave the language model out")
@@ -48,14 +48,14 @@ def add_arguments(parser):
 def _teach(job):
     global _flite
     _flite = _flite or Flite()
-    made = teacher.teacher(_flite, job[1], job[0])
+    made = teacher.teacher(_flite, job[1], job[0], expressive=job[2])
     return np.zeros(teacher.FRAME, np.float32) if made is None else made[0][0]
 
 
-def teach_all(jobs, cores):
+def teach_all(jobs, cores, expressive=False):
     """The teacher's audio of every (voice, line), in order."""
     with multiprocessing.get_context("fork").Pool(cores) as pool:
-        return pool.map(_teach, jobs, chunksize=4)
+        return pool.map(_teach, [(*job, expressive) for job in jobs], chunksize=4)
 
 
 def _distance(pair):
@@ -136,7 +136,7 @@ def plan(lines, args):
 
 def settings(args, folder):
     """What the results depend on."""
-    names = "heard timed skip voices temperature top_p seed".split()
+    names = "heard timed skip voices expressive temperature top_p seed".split()
     paths = [*sorted(p for p in folder.rglob("*") if p.is_file()), Path(args.lines)]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     return {name: getattr(args, name) for name in names} | {"files": digests}
@@ -149,7 +149,7 @@ def measure(args):
     folder = Path(args.voice or Path(args.work) / "voice")
     kept = Progress(Path(args.work, "evaluation.progress"), settings(args, folder), args.resume)
     jobs, more = plan(text.read(args.lines), args)
-    references = teach_all(jobs + more, args.cores)
+    references = teach_all(jobs + more, args.cores, args.expressive)
     made = {"teacher": references[: len(jobs)]}
     say("evaluate: the teacher has spoken")
     figures = {}

@@ -6,6 +6,7 @@ OUT/codec/config.json  model.safetensors
 """
 
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -13,8 +14,7 @@ from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from . import codec as codecs
-from . import lm
-from .flite import VOICES
+from . import lm, teacher
 from .log import say
 from .text import CHARACTERS
 
@@ -33,13 +33,15 @@ def add_arguments(parser):
     parser.add_argument("--out", default="", help="folder to write (WORK/voice)")
     parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--top-p", type=float, default=0.9)
+    teacher.add_manner(parser)
 
 
-def tokenizer():
+def tokenizer(expressive=False):
     """The tokenizer: characters, lower case; it writes the whole prompt around ``voice: text``."""
-    characters = {c: lm.FIRST_CHARACTER + i for i, c in enumerate(CHARACTERS)}
+    known = lm.CHARACTERS if expressive else CHARACTERS
+    characters = {c: lm.FIRST_CHARACTER + i for i, c in enumerate(known)}
     made = Tokenizer(models.WordLevel({**MARKS, **characters}, unk_token="<pad>"))
-    unknown = Regex(r"[^ a-z',.?!;:\-]")
+    unknown = Regex(f"[^{re.escape(known)}]")
     made.normalizer = normalizers.Sequence(
         [
             normalizers.Replace("\u2019", "'"),
@@ -56,7 +58,7 @@ def tokenizer():
     return made
 
 
-def llama_config(config):
+def llama_config(config, voices):
     """config.json: Hugging Face's Llama keys, and those that mlxtts reads."""
     return {
         "architectures": ["LlamaForCausalLM"],
@@ -74,7 +76,7 @@ def llama_config(config):
         "end_of_speech_token_id": lm.END_OF_AUDIO,
         "prompt_prefix": [],
         "prompt_suffix": [],
-        "voices": list(VOICES),
+        "voices": list(voices),
         "tags": [],
         "spoken_form": True,
         "segment_length": 160,
@@ -98,16 +100,16 @@ def write_sampling(out, temperature, top_p, config):
     write_json(Path(out) / "generation_config.json", settings)
 
 
-def write_voice(out, weights, codec, config, temperature, top_p):
+def write_voice(out, weights, codec, config, args):
     """Write everything: ``weights`` of lm.Llama, ``codec`` a folder that codec.save wrote."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     state = {f"model.{name}": value.half().contiguous() for name, value in weights.items()}
     save_file(state, out / "model.safetensors", {"format": "pt"})
     (out / "model.safetensors").chmod(0o644)
-    write_json(out / "config.json", llama_config(config))
-    write_sampling(out, temperature, top_p, config)
-    tokenizer().save(str(out / "tokenizer.json"))
+    write_json(out / "config.json", llama_config(config, args.voices))
+    write_sampling(out, args.temperature, args.top_p, config)
+    tokenizer(args.expressive).save(str(out / "tokenizer.json"))
     model = codecs.load(codec)
     settings = json.loads((Path(codec) / "config.json").read_text(encoding="utf8"))
     codecs.save(model.state_dict(), settings, out / "codec")
@@ -118,6 +120,6 @@ def run(args):
     out = Path(args.out or Path(args.work) / "voice")
     weights = torch.load(Path(args.work) / "lm" / "model.pt", map_location="cpu", weights_only=True)
     codec = Path(args.work) / args.codec
-    write_voice(out, weights, codec, lm.CONFIG, args.temperature, args.top_p)
+    write_voice(out, weights, codec, lm.CONFIG, args)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     say(f"export: {size / 1e6:.2f} MB in {out}")

@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from .codec import SLOTS
-from .text import CHARACTERS
+from .expression import MARK
+from .text import CHARACTERS as PLAIN
 
 PAD, BOS, END_OF_TEXT, START_OF_AUDIO, END_OF_AUDIO = 0, 1, 2, 3, 4
 FIRST_CHARACTER = 5
+CHARACTERS = PLAIN + MARK
 FIRST_AUDIO = 64
 CODES = 1024
 CONFIG = {

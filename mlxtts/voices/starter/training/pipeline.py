@@ -19,8 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import evaluate, listen, text
-from .flite import VOICES
+from . import evaluate, listen, teacher, text
 from .log import say
 
 VARIANTS = {  # name: options of the codec step; one for each GPU, the first on one GPU
@@ -49,6 +48,8 @@ def add_arguments(parser):
     option("--first", type=float, default=15, help="hours of codes to start the model with")
     option("--early", type=float, default=3, help="the same for the early model")
     option("--number", type=int, default=220_000, help="lines of text")
+    option("--emphasis", type=float, default=0.1, help="share of lines with *words*, if expressive")
+    teacher.add_manner(parser)
     option("--tiny", action="store_true", help="toy sizes, to see that everything runs")
 
 
@@ -91,10 +92,11 @@ class Pipeline:
     def run(self):
         """From nothing to the exported voice."""
         args = self.args
-        self.wait(self.start("text", "--number", args.number))
+        emphasis = args.emphasis if args.expressive else 0
+        self.wait(self.start("text", "--number", args.number, "--emphasis", emphasis))
         cores = max(1, args.cores - 1 - len(self.devices))
         options = ["--cores", cores, *(["--twice", args.twice] if args.twice else [])]
-        helpers = [self.start("teacher", *options, threads=1)]
+        helpers = [self.start("teacher", *options, *teacher.manner(args), threads=1)]
         try:
             codec = self.finish(args.codec or self.joint())
             helpers.append(self.start("encode", "--codec", codec, "--watch", *self.on(-1)))
@@ -157,7 +159,7 @@ class Pipeline:
         """Export with the refined decoder if it is heard better than the one it came from."""
         heard = self.hear([codec, "codec"])
         name = "codec" if heard.get("codec", 99) < heard[codec] else codec
-        self.wait(self.start("export", "--codec", name))
+        self.wait(self.start("export", "--codec", name, *teacher.manner(self.args)))
         chosen = json.dumps({"codec": name, "heard": heard})
         (self.work / "chosen.json").write_text(chosen + "\n", encoding="utf8")
 
@@ -166,7 +168,7 @@ class Pipeline:
         there = [name for name in names if (self.work / name / "model.safetensors").exists()]
         if not there:
             raise RuntimeError("no codec came out; see codec.log")
-        self.ear = self.ear or CodecEar(self.args.listen, self.args.cores, self.devices[0])
+        self.ear = self.ear or CodecEar(self.args, self.devices[0])
         heard = self.ear.errors([self.work / name for name in there])
         say(f"all: heard {heard}")
         return dict(zip(there, heard, strict=True))
@@ -203,14 +205,15 @@ TINY = {
 
 
 class CodecEar:
-    """Hears how codecs compare with the teacher on ``count`` held-out lines in each voice: the
-    last ones, as ``evaluate`` listens to the first.
+    """Hears how codecs compare with the teacher on ``args.listen`` held-out lines in each voice:
+    the last ones, as ``evaluate`` listens to the first.
     """
 
-    def __init__(self, count, cores, device):
-        self.jobs = [(voice, line) for voice in VOICES for line in text.held_out()[-count:]]
+    def __init__(self, args, device):
+        lines, cores = text.held_out()[-args.listen :], args.cores
+        self.jobs = [(voice, line) for voice in args.voices for line in lines]
         self.cores, self.device = cores, device
-        self.references = evaluate.teach_all(self.jobs, cores)
+        self.references = evaluate.teach_all(self.jobs, cores, args.expressive)
         self.base = self._rate(listen.hear_all(self.references, cores))
         say(f"all: the teacher's character error rate is {self.base:.3f}")
 

@@ -21,31 +21,37 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from . import expression
 from . import text as text_step
-from .flite import PHONES, RATE, VOICES, Flite
+from .flite import MORE, PHONES, RATE, VOICES, Flite
 from .log import say
 
 SAMPLE_RATE = 24000
 FRAME = 2048  # samples of one frame of seven codes
 HOP = 512  # samples of one code of the finest level
-GAIN = {"slt": 0.9, "rms": 1.3}  # fixed, so that no utterance's level depends on its own peak
+GAIN = {
+    "slt": 0.9,
+    "rms": 1.3,
+    "awb": 1.25,
+    "kal16": 3.0,
+}  # fixed, so that no utterance's level depends on its own peak
 BEFORE, AFTER = 0.04, 0.10  # seconds kept around the speech
 LONGEST = 14.0  # seconds
 
 _flite = None
 
 
-def teacher(flite, text, voice, seeds=(1,)):
+def teacher(flite, text, voice, seeds=(1,), expressive=False):
     """Audio float32 (len(seeds), samples at 24 kHz, whole frames) and phones int8 (samples / 512);
-    None if unusable.
+    None if unusable. ``expressive``: with questions that rise and emphasised words.
     """
-    takes = [flite.speak(text, voice, seed) for seed in seeds]
+    how = expression.read(text) if expressive else None
+    takes = [flite.speak(text, voice, seed, how) for seed in seeds]
     phones = takes[0][1]
-    spoken = [i for i, (name, _) in enumerate(phones) if name != "pau"]
-    if not spoken:
+    begin, end = expression.span(phones, lambda phone: phone.name != "pau")
+    if not end:
         return None
-    begin = max(0.0, (phones[spoken[0] - 1][1] if spoken[0] else 0.0) - BEFORE)
-    end = phones[spoken[-1]][1] + AFTER
+    begin, end = max(0.0, begin - BEFORE), end + AFTER
     if not 0.1 < end - begin < LONGEST:
         return None
     cut = slice(int(begin * RATE), int(end * RATE))
@@ -59,14 +65,14 @@ def teacher(flite, text, voice, seeds=(1,)):
 def label(phones, begin, samples):
     """The phone at the middle of each 512 samples (int8), silence past the end."""
     middle = begin + (np.arange(samples // HOP) + 0.5) * HOP / SAMPLE_RATE
-    index = np.searchsorted([end for _, end in phones], middle)
-    names = [PHONES.index(name) if name in PHONES else 0 for name, _ in phones] + [0]
+    index = np.searchsorted([phone.end for phone in phones], middle)
+    names = [PHONES.index(phone.name) if phone.name in PHONES else 0 for phone in phones] + [0]
     return np.array(names, np.int8)[np.minimum(index, len(phones))]
 
 
-def voice_of(number):
+def voice_of(number, voices=VOICES):
     """The voice that reads line ``number`` of the text: they take turns in a scrambled order."""
-    return VOICES[(number * 2654435761 >> 7) % len(VOICES)]
+    return voices[(number * 2654435761 >> 7) % len(voices)]
 
 
 def _start():
@@ -77,11 +83,12 @@ def _start():
 
 def _shard(job):
     """Make one shard; returns (seconds of audio, utterances)."""
-    folder, shard, first, lines, views = job
+    folder, shard, first, lines, views, voices, expressive = job
     audio, phones, manifest, position = [], [], [], 0
     for number, line in enumerate(lines, first):
-        voice = voice_of(number)
-        made = teacher(_flite, line, voice, [2 * number + 1 + k for k in range(views)])
+        voice = voice_of(number, voices)
+        seeds = [2 * number + 1 + k for k in range(views)]
+        made = teacher(_flite, line, voice, seeds, expressive)
         if made is None:
             continue
         audio.append((made[0] * 32767).astype(np.int16))
@@ -116,6 +123,19 @@ def read_shard(work, number):
     return np.load(f"{base}.audio.npy", mmap_mode="r"), np.load(f"{base}.phones.npy"), manifest
 
 
+def add_manner(parser):
+    """Options of all steps that must agree on who speaks, and how."""
+    parser.add_argument("--voices", nargs="+", default=list(VOICES), choices=VOICES + MORE)
+    parser.add_argument(
+        "--expressive", action="store_true", help="questions that rise, and emphasised *words*"
+    )
+
+
+def manner(args):
+    """The options as ``add_manner`` reads them."""
+    return ["--voices", *args.voices, *(["--expressive"] if args.expressive else [])]
+
+
 def add_arguments(parser):
     """Options of the ``teacher`` step."""
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="processes")
@@ -123,6 +143,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--twice", type=int, default=700, help="so many shards get two views, for the codec"
     )
+    add_manner(parser)
     parser.add_argument("--limit", type=float, default=1e9, help="stop after so many seconds")
 
 
@@ -134,7 +155,15 @@ def run(args):
     have = set(shards(args.work)) if args.resume else set()
     starts = range(0, len(lines), args.shard)
     jobs = [
-        (str(folder), k, first, lines[first : first + args.shard], 2 if k < args.twice else 1)
+        (
+            str(folder),
+            k,
+            first,
+            lines[first : first + args.shard],
+            2 if k < args.twice else 1,
+            args.voices,
+            args.expressive,
+        )
         for k, first in enumerate(starts)
         if k not in have
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from num2words import num2words
 
-from . import letters, phrases
+from . import expression, letters, phrases
 from .log import say
 
 CHARACTERS = " abcdefghijklmnopqrstuvwxyz',.?!;:-"
@@ -95,10 +95,11 @@ def end_mark(rng):
 
 
 class Maker:
-    """Draws lines of every kind from the sources."""
+    """Draws lines of every kind from the sources, so many of them with emphasised words."""
 
-    def __init__(self, natural, words, seed):
+    def __init__(self, natural, words, seed, emphasis=0.0):
         self.rng = random.Random(seed)
+        self.emphasis = emphasis
         self.natural = natural
         self.words = words
         count = collections.Counter(w for line in natural for w in re.findall(r"[a-z']+", line))
@@ -153,11 +154,13 @@ class Maker:
             line = normalise(getattr(self, self.rng.choices(kinds, shares)[0])())
             if line and line not in seen and len(line) <= 200:
                 seen.add(line)
+                if self.emphasis and self.rng.random() < self.emphasis:
+                    line = expression.mark(self.rng, line)
                 out.append(line)
         return out
 
 
-def make(number, fortunes_dir, wordnet_dir, words_file, seed=1, exclude=()):
+def make(number, fortunes_dir, wordnet_dir, words_file, seed=1, exclude=(), emphasis=0.0):
     """``number`` training lines (list of str)."""
     exclude = {normalise(line) for line in exclude}
     bare = {line.strip(".?!") for line in exclude}
@@ -165,7 +168,7 @@ def make(number, fortunes_dir, wordnet_dir, words_file, seed=1, exclude=()):
     natural = sorted(line for line in natural if line.strip(".?!") not in bare)
     words = dictionary(words_file)
     say(f"text: {len(natural)} natural sentences, {len(words)} dictionary words")
-    return Maker(natural, words, seed).lines(number, exclude)
+    return Maker(natural, words, seed, emphasis).lines(number, exclude)
 
 
 def add_arguments(parser):
@@ -175,6 +178,7 @@ def add_arguments(parser):
     parser.add_argument("--wordnet", default="/usr/share/wordnet")
     parser.add_argument("--words", default="/usr/share/dict/words")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--emphasis", type=float, default=0, help="share of lines with *words*")
 
 
 def run(args):
@@ -182,7 +186,8 @@ def run(args):
     path = Path(args.work) / "text.txt.gz"
     if args.resume and path.exists():
         return say(f"text: {path} is there")
-    lines = make(args.number, args.fortunes, args.wordnet, args.words, args.seed, held_out())
+    sources = args.fortunes, args.wordnet, args.words
+    lines = make(args.number, *sources, args.seed, held_out(), args.emphasis)
     path.parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(path, "wt", encoding="utf8") as file:
         file.write("\n".join(lines) + "\n")
