@@ -47,27 +47,27 @@ static void __syncthreads() {
   while (generation == mine) pause();
 }
 
-// The threads of a warp go from one of these to the next in step, a round of the scheduler each.
+// What another thread of the warp shows. The threads of a warp go from one of these to the next in
+// step, a round of the scheduler each.
 template <typename T>
-static T __shfl_xor_sync(unsigned, T value, int far) {
+static T shown(T value, int thread) {
   static_assert(sizeof(T) == 4);
   memcpy(&slots[current->thread.x], &value, 4);
   pause();
   T other;
-  memcpy(&other, &slots[current->thread.x ^ far], 4);
+  memcpy(&other, &slots[thread], 4);
   pause();
   return other;
 }
 
 template <typename T>
+static T __shfl_xor_sync(unsigned, T value, int far) {
+  return shown(value, current->thread.x ^ far);
+}
+
+template <typename T>
 static T __shfl_sync(unsigned, T value, int lane) {
-  static_assert(sizeof(T) == 4);
-  memcpy(&slots[current->thread.x], &value, 4);
-  pause();
-  T other;
-  memcpy(&other, &slots[current->thread.x / 32 * 32 + lane], 4);
-  pause();
-  return other;
+  return shown(value, current->thread.x / 32 * 32 + lane);
 }
 
 // Products of a warp, each thread of which has a part of the factors (PTX ISA, "mma"): of the first
