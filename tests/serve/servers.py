@@ -78,6 +78,12 @@ class Server:
         self._ready.set()
 
 
+def as_from_a_shell() -> None:
+    """Whatever began the tests, such as nohup."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def running(*options: str, stdin: int | None = None, **more: str) -> Iterator[Server]:
     with subprocess.Popen(
@@ -86,8 +92,7 @@ def running(*options: str, stdin: int | None = None, **more: str) -> Iterator[Se
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(**more),
-        # as from a shell, whatever began the tests
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=as_from_a_shell,
     ) as process:
         try:
             yield Server(process)
