@@ -86,7 +86,7 @@ def schedules(draw: st.DrawFn) -> list[tuple[int, list[int]]]:
 
 
 @given(schedules(), st.sampled_from([(None, None), (None, 0), (1, None)]), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_streams_together_are_as_alone(
     small: Codec,
     schedule: list[tuple[int, list[int]]],
