@@ -86,8 +86,10 @@ def save(state, config, folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     half = {k: v.half().contiguous().cpu() for k, v in state.items()}
-    save_file(half, folder / "model.safetensors", {"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)
+    temporary, path = folder / "checkpoint.new", folder / "model.safetensors"
+    save_file(half, temporary, {"format": "pt"})
+    temporary.chmod(0o644)
+    temporary.replace(path)  # others may be reading it
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf8")
 
 

@@ -1,19 +1,19 @@
 """Everything in order, on one GPU or two, within a given time: ``all``.
 
-    text -> teacher (goes on in the background) -> codec, jointly -> choose -> finish it
+    text -> teacher (goes on in the background) -> codec, jointly
          -> encode (goes on) -> language model, and meanwhile the decoder -> choose -> export
 
-The codec is finished at a falling learning rate. With two GPUs two variants of it are trained at
-once and the one that is heard better goes on; and while it is being finished, a language model
-already learns the codes of the unfinished one, from which the final one starts. Once the codes are
-fixed, the language model learns them while the decoder is still being refined against
-discriminators: on the other GPU if there is one, else on the same. Every step is a process of its
-own with its own log in WORK, so that one that fails does not take the rest along; ``--resume``
-skips what is complete.
+With two GPUs a language model already learns the codes of the unfinished codec, and the final one
+starts from it. Once the codes are fixed, the language model learns them while the decoder is still
+being refined against discriminators: on the other GPU if there is one, else on the same. Every
+step is a process of its own with its own log in WORK, so that one that fails does not take the rest
+along; ``--resume`` skips what is complete.
 """
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -22,15 +22,9 @@ from pathlib import Path
 from . import evaluate, listen, teacher, text
 from .log import say
 
-VARIANTS = {  # name: options of the codec step; one for each GPU, the first on one GPU
-    "codec-a": ["--flat", "1"],
-    "codec-b": ["--flat", "1", "--spectrum", "0", "--agree", "0"],
-}
-JOINT = "codec-joint"  # the finished codec
-FINISH = ["--lr", "3e-4", "--flat", "0.25", "--settle", "500", "--revive", "0", "--first", "120"]
-FINISH += ["--hours", "80"]
+JOINT, EARLY = "codec-joint", "codec-early"  # the codec, and as it was when the early model began
+CODEC = ["--flat", "0.5", "--revive", "0.5", "--hours", "80"]
 REFINE = ["--stage", "decoder", "--lr", "3e-4", "--segment", "16384"]
-PREFERENCE = 0.03  # by so much must another variant's relative error rate be lower than the first's
 
 
 def add_arguments(parser):
@@ -39,11 +33,10 @@ def add_arguments(parser):
     option("--devices", nargs="*", help="where to train: one or two (every GPU, or cpu)")
     option("--cores", type=int, default=os.cpu_count(), help="processor cores to use")
     option("--budget", type=float, default=3000, help="time for everything")
-    option("--joint", type=float, default=600, help="time for encoder, quantiser and decoder")
-    option("--finish", type=float, default=800, help="time for them at a falling learning rate")
+    option("--codes", type=float, default=0.53, help="share of it until the codes are fixed")
+    option("--early-codes", type=float, default=0.27, help="share until an early model learns them")
     option("--closing", type=float, default=60, help="time to keep for choosing and export")
-    option("--listen", type=int, default=50, help="held-out sentences by which codecs are chosen")
-    option("--codec", default="", help="folder in WORK of a codec to finish, instead of --joint")
+    option("--listen", type=int, default=50, help="held-out sentences by which decoders are chosen")
     option("--twice", type=int, default=0, help="shards with two views, for the codec")
     option("--first", type=float, default=15, help="hours of codes to start the model with")
     option("--early", type=float, default=3, help="the same for the early model")
@@ -59,7 +52,7 @@ class Pipeline:
     def __init__(self, args):
         self.args, self.work, self.begin = args, Path(args.work), time.time()
         self.devices = (args.devices or self._gpus() or ["cpu"])[:2]
-        self.tiny, self.ear = TINY if args.tiny else {}, None
+        self.tiny = TINY if args.tiny else {}
         say(f"all: {self.devices}, {args.cores} cores, {args.budget:.0f} s")
 
     @staticmethod
@@ -67,10 +60,6 @@ class Pipeline:
         import torch
 
         return [f"cuda:{k}" for k in range(torch.cuda.device_count())]
-
-    def left(self):
-        """Seconds of the budget that are left."""
-        return self.begin + self.args.budget - time.time()
 
     def start(self, step, *options, threads=2):
         """Start a step as a process."""
@@ -93,72 +82,73 @@ class Pipeline:
         """From nothing to the exported voice."""
         args = self.args
         emphasis = args.emphasis if args.expressive else 0
+        codec = self.codec()  # it gets ready while there is nothing to hear yet
         self.wait(self.start("text", "--number", args.number, "--emphasis", emphasis))
         cores = max(1, args.cores - 1 - len(self.devices))
         options = ["--cores", cores, *(["--twice", args.twice] if args.twice else [])]
         helpers = [self.start("teacher", *options, *teacher.manner(args), threads=1)]
         try:
-            codec = self.finish(args.codec or self.joint())
-            helpers.append(self.start("encode", "--codec", codec, "--watch", *self.on(-1)))
-            self.speak(codec)
+            early = self.early(codec)
+            self.wait(codec, *early[1:], must=False)
+            for job in early:
+                job.terminate()
+            helpers.append(self.start("encode", "--codec", JOINT, "--watch", *self.on(-1)))
+            self.speak()
         finally:
             for job in helpers:
                 job.terminate()
-        self.export(codec)
+        self.export()
 
     def on(self, place):
         """The option that puts a step on a GPU."""
         return ["--device", self.devices[place]]
 
-    def until(self, seconds):
-        """The option that ends a step so many seconds from now."""
-        return ["--until", f"{time.time() + seconds:.0f}"]
+    def until(self, share):
+        """The option that ends a step when such a share of the budget is used."""
+        return ["--until", f"{self.at(share):.0f}"]
 
-    def joint(self):
-        """Train a variant on each GPU; returns the one that is heard best."""
-        names = list(VARIANTS)[: len(self.devices)]
-        until = self.until(self.begin + self.args.joint - time.time())
-        jobs = [
-            self.start("codec", "--name", name, *self.on(place), *until, *VARIANTS[name])
-            for place, name in enumerate(names)
+    def at(self, share):
+        """When such a share of the budget is used."""
+        return self.begin + share * self.args.budget
+
+    def codec(self):
+        """The process that trains encoder, quantiser and decoder."""
+        until = self.until(self.args.codes)
+        return self.start("codec", "--name", JOINT, *self.on(0), *until, *CODEC)
+
+    def early(self, codec):
+        """On a second GPU: what makes codes of the unfinished codec and teaches a model."""
+        if len(self.devices) < 2:
+            return []
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            codec.wait(max(0.0, self.at(self.args.early_codes) - time.time()))
+        if not (self.work / JOINT).exists():
+            return []
+        if not (self.work / EARLY).exists():
+            ignored = shutil.ignore_patterns("checkpoint*")
+            shutil.copytree(self.work / JOINT, self.work / EARLY, ignore=ignored)
+        where = ["--codes", "codes-early", *self.on(1)]
+        wanted = ["--name", "lm-early", "--flat", "1", "--first", self.args.early]
+        return [
+            self.start("encode", "--codec", EARLY, "--watch", *where),
+            self.start("lm", *wanted, *where, *self.until(self.args.codes)),
         ]
-        self.wait(*jobs, must=False)
-        heard = self.hear(names)
-        return min(heard, key=lambda name: heard[name] + PREFERENCE * (name != names[0]))
 
-    def finish(self, codec):
-        """Lower the learning rate, and on a second GPU teach a model the codes meanwhile; returns
-        the name of the finished codec, which is ``codec`` if that failed.
-        """
-        until = self.until(self.args.finish)
-        jobs = [
-            self.start("codec", "--name", JOINT, "--start", codec, *self.on(0), *until, *FINISH)
-        ]
-        if len(self.devices) > 1:
-            early = ["--codes", "codes-early", *self.on(1)]
-            helper = self.start("encode", "--codec", codec, "--watch", *early)
-            wanted = ["--name", "lm-early", "--flat", "1", "--first", self.args.early]
-            jobs.append(self.start("lm", *wanted, *early, *until))
-        self.wait(*jobs, must=False)
-        if len(self.devices) > 1:
-            helper.terminate()
-        return JOINT if (self.work / JOINT / "model.safetensors").exists() else codec
-
-    def speak(self, codec):
+    def speak(self):
         """Train the language model and refine the decoder, both at once."""
-        until = self.until(self.left() - self.args.closing)
+        until = self.until(1 - self.args.closing / self.args.budget)
         early = (self.work / "lm-early" / "model.pt").exists()
         options = ["--first", self.args.first, *(["--start", "lm-early"] if early else [])]
         self.wait(
             self.start("lm", *options, *self.on(-1), *until),
-            self.start("codec", "--name", "codec", "--start", codec, *REFINE, *self.on(0), *until),
+            self.start("codec", "--name", "codec", "--start", JOINT, *REFINE, *self.on(0), *until),
             must=False,
         )
 
-    def export(self, codec):
+    def export(self):
         """Export with the refined decoder if it is heard better than the one it came from."""
-        heard = self.hear([codec, "codec"])
-        name = "codec" if heard.get("codec", 99) < heard[codec] else codec
+        heard = self.hear([JOINT, "codec"])
+        name = min(heard, key=heard.get)
         self.wait(self.start("export", "--codec", name, *teacher.manner(self.args)))
         chosen = json.dumps({"codec": name, "heard": heard})
         (self.work / "chosen.json").write_text(chosen + "\n", encoding="utf8")
@@ -168,8 +158,8 @@ class Pipeline:
         there = [name for name in names if (self.work / name / "model.safetensors").exists()]
         if not there:
             raise RuntimeError("no codec came out; see codec.log")
-        self.ear = self.ear or CodecEar(self.args, self.devices[0])
-        heard = self.ear.errors([self.work / name for name in there])
+        ear = CodecEar(self.args, self.devices[0])
+        heard = ear.errors([self.work / name for name in there])
         say(f"all: heard {heard}")
         return dict(zip(there, heard, strict=True))
 
