@@ -11,13 +11,14 @@ FEW = 64  # rows are doubled up to so many, and then come in so many
 
 
 class Slots:
-    """Without rows. The rows of all layers are in `layers`; see nn.cuda.Held.
+    """Without rows. The rows of all layers are in `layers`, in 8 bits if `packed`; see
+    nn.cuda.Held.
 
     bits: 8, or None for the model's own type.
     """
 
     def __init__(self, bits: int | None = None) -> None:
-        self._packed = bits == 8
+        self.packed = bits == 8
         self.layers: list[cuda.Held] = []
         self._lengths: list[int] = []
         self._positions: mx.array | None = None
@@ -47,7 +48,7 @@ class Slots:
         if not self.layers:
             self.layers = [self._empty((1, *held.shape[1:]), held.dtype) for held in cache.layers]
         self._make_room(len(self) + 1, length + 1)
-        if self._packed:
+        if self.packed:
             if not len(self):  # the first that leaves is not to wait for the kernels of `_copy`
                 self._copy([held for held, _ in self.layers], 0, 0, 1)
             mx.async_eval(cuda.pack_row(cache.layers, row, self.layers, len(self), length))
@@ -67,13 +68,13 @@ class Slots:
     def _copy(self, sources: list[mx.array], row: int, to: int, length: int) -> None:
         """Copy a row of each layer, before anything else that is evaluated."""
         done = cuda.copy_row(sources, row, [held for held, _ in self.layers], to, length)
-        if self._packed:
+        if self.packed:
             scales = [scales.reshape(*scales.shape[:2], -1, 8) for _, scales in self.layers]
             done += cuda.copy_row(scales, row, scales, to, -(-length // 8))
         mx.async_eval(done)
 
     def _empty(self, shape: tuple[int, ...], kind: mx.Dtype) -> cuda.Held:
-        if self._packed:
+        if self.packed:
             return mx.zeros(shape, dtype=mx.int8), mx.zeros(shape[:3])
         return mx.zeros(shape, kind), mx.zeros((1,))
 
@@ -87,7 +88,7 @@ class Slots:
         for n, (held, scales) in enumerate(self.layers):
             grown, more = self._empty(shape, held.dtype)
             grown[:there, :, :wide] = held
-            if self._packed:
+            if self.packed:
                 more[:there, :, :wide] = scales
             self.layers[n] = grown, more
             mx.eval(grown, more)  # before the next, so that there are never two of all layers

@@ -1,5 +1,5 @@
-"""A step of many rows through a transformer on CUDA: a compiled function a layer, which is the same
-for all layers, and whose shapes change only when rows join or leave."""
+"""A step of rows through a transformer on CUDA: a compiled function a layer, which is the same for
+all layers, and whose shapes change only when rows join or leave; and another for a row alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mlxtts.nn import Module, QuantizedLinear, cuda, mx
+from mlxtts.nn.cuda import alone
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.slots import Slots
 from mlxtts.nn.transformer import Block, Stack, by_products
@@ -30,15 +31,30 @@ class Steps:
         self._layers = [
             self._layer(block, after) for block, after in zip(stack.layers, nexts, strict=True)
         ]
+        self._last = stack.norm.weight
+        singles = [self._layer_alone(block) for block in stack.layers]
+        self._alone = [layer for layer in singles if layer] if all(singles) else []
 
     def __call__(self, x: mx.array, slots: Slots) -> mx.array:
         """Hidden states, (B, hidden_size), of the next input of each row, of the same shape."""
         slots.begin()
-        positions, normal = slots.positions, self._normal(x)
-        for (layer, parts), held in zip(self._layers, slots.layers, strict=True):
-            x, normal = layer.step(x, normal, held, positions, parts)
+        if len(x) == 1 and not slots.packed and self._alone:
+            normal = self._one(x, slots)
+        else:
+            normal = self._many(x, slots)
         slots.advance()
         return normal
+
+    def _many(self, x: mx.array, slots: Slots) -> mx.array:
+        normal = self._normal(x)
+        for (layer, parts), held in zip(self._layers, slots.layers, strict=True):
+            x, normal = layer.step(x, normal, held, slots.positions, parts)
+        return normal
+
+    def _one(self, x: mx.array, slots: Slots) -> mx.array:
+        for (layer, parts), held in zip(self._alone, slots.layers, strict=True):
+            x = layer(x, held, slots.positions, parts)
+        return mx.fast.rms_norm(x, self._last, self._eps)
 
     def read(self, x: mx.array) -> list[mx.array]:
         """Of prompts, (B, T, hidden_size), from their first position on: the keys and values of
@@ -54,13 +70,24 @@ class Steps:
         return mx.fast.rms_norm(x, self._first, self._eps)
 
     def _layer(self, block: Block, after: mx.array) -> tuple[Layer, dict[str, Any]]:
-        attention, mlp = block.self_attn, block.mlp
-        layers = (attention.qkv_proj, attention.o_proj, mlp.gate_up_proj, mlp.down_proj)
+        layers = _layers(block)
         named = zip(MATRICES, layers, strict=True)
         parts: dict[str, Any] = {name: _parts(layer) for name, layer in named}
         parts["norms"] = [block.post_attention_layernorm.weight, after]
         parts["rates"], parts["eps"] = self._rates, mx.array([self._eps])
         return _compiled(*self._how, tuple(_packing(layer) for layer in layers)), parts
+
+    def _layer_alone(self, block: Block) -> tuple[Callable[..., mx.array], dict[str, Any]] | None:
+        """None if there are no kernels for it."""
+        layers = _layers(block)
+        matrices = [alone.matrix(dict(layer.parameters())) for layer in layers]
+        packings = tuple(_packing(layer) for layer in layers)
+        before, after = block.input_layernorm.weight, block.post_attention_layernorm.weight
+        if not all(map(alone.fits, matrices, packings, [before.dtype] * len(layers))):
+            return None
+        parts = {"matrices": matrices, "norms": [before, after]}
+        parts |= {"rates": self._rates, "eps": mx.array([self._eps])}
+        return _compiled_alone(packings), parts
 
 
 class Layer(NamedTuple):
@@ -69,6 +96,12 @@ class Layer(NamedTuple):
 
     step: Callable[..., tuple[mx.array, mx.array]]
     read: Callable[..., tuple[mx.array, mx.array, mx.array]]
+
+
+def _layers(block: Block) -> tuple[Module, ...]:
+    """Those of MATRICES."""
+    attention, mlp = block.self_attn, block.mlp
+    return attention.qkv_proj, attention.o_proj, mlp.gate_up_proj, mlp.down_proj
 
 
 def _parts(layer: Module) -> Parts:
@@ -116,6 +149,20 @@ def _compiled(heads: int, dim: int, packings: tuple[Packing | None, ...]) -> Lay
         return *rest(x, by_products(queries, keys, values, mask), parts), held
 
     return Layer(mx.compile(step), mx.compile(read))
+
+
+@functools.cache
+def _compiled_alone(packings: tuple[Packing | None, ...]) -> Callable[..., mx.array]:
+    def step(x: mx.array, held: cuda.Held, positions: mx.array, parts: dict[str, Any]) -> mx.array:
+        qkv, o, gate_up, down = zip(parts["matrices"], packings, strict=True)
+        before, after = parts["norms"]
+        rates, eps = parts["rates"], parts["eps"]
+        queries = alone.multiply_place(x, before, eps, *qkv, held, positions, rates)
+        x = alone.multiply_add(cuda.attend(queries, held, positions), *o, x)
+        gated = alone.multiply_gate(x, after, eps, *gate_up)
+        return alone.multiply_add(gated, *down, x)
+
+    return mx.compile(step)
 
 
 def _product(x: mx.array, parts: Parts, packing: Packing | None) -> mx.array:

@@ -10,6 +10,8 @@ import numpy as np
 
 from mlxtts.nn import mx
 from mlxtts.nn.cuda import Held
+from mlxtts.nn.cuda.alone import Matrix
+from mlxtts.nn.quantization import Packing
 
 Numbers = np.ndarray[Any, Any]
 
@@ -101,7 +103,8 @@ def recurred(inputs: Numbers, weights: Numbers, lengths: Numbers) -> Numbers:
     return states.reshape(batch, time, -1)
 
 
-def _memory(array: mx.array) -> Numbers:
+def memory(array: mx.array) -> Numbers:
+    """Its own, so that what changes that changes the array."""
     mx.eval(array)
     return np.array(array, copy=False)
 
@@ -114,10 +117,10 @@ def packed(numbers: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads: int) -> mx.array:
-    there, scales = map(_memory, held)
+    there, scales = map(memory, held)
     whole = there * scales[..., None] if there.dtype == np.int8 else there
-    at = _memory(positions)
-    queries = placed(_memory(qkv), whole, at, _memory(rates), heads)
+    at = memory(positions)
+    queries = placed(memory(qkv), whole, at, memory(rates), heads)
     if there.dtype == np.int8:
         rows = range(len(at))
         there[rows, :, at], scales[rows, :, at] = packed(whole[rows, :, at])
@@ -125,33 +128,33 @@ def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads
 
 
 def turn(qkv: mx.array, rates: mx.array, heads: int, dim: int) -> tuple[mx.array, mx.array]:
-    queries, held = turned(_memory(qkv), _memory(rates), heads, dim)
+    queries, held = turned(memory(qkv), memory(rates), heads, dim)
     return mx.array(queries), mx.array(held)
 
 
 def add_rms_norm(
     x: mx.array, y: mx.array, weight: mx.array, eps: mx.array
 ) -> tuple[mx.array, mx.array]:
-    total, normal = added(*map(_memory, (x, y, weight, eps)))
+    total, normal = added(*map(memory, (x, y, weight, eps)))
     return mx.array(total), mx.array(normal)
 
 
 def gate(both: mx.array) -> mx.array:
-    return mx.array(gated(_memory(both)))
+    return mx.array(gated(memory(both)))
 
 
 def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
-    there, scales = map(_memory, held)
+    there, scales = map(memory, held)
     whole = there * scales[..., None] if there.dtype == np.int8 else there
-    return mx.array(attended(_memory(queries), whole, _memory(positions)))
+    return mx.array(attended(memory(queries), whole, memory(positions)))
 
 
 def pack_row(
     sources: Sequence[mx.array], row: int, held: Sequence[Held], to: int, count: int
 ) -> list[mx.array]:
     for theirs, ours in zip(sources, held, strict=True):
-        there, scales = map(_memory, ours)
-        there[to, :, :count], scales[to, :, :count] = packed(_memory(theirs)[row, :, :count])
+        there, scales = map(memory, ours)
+        there[to, :, :count], scales[to, :, :count] = packed(memory(theirs)[row, :, :count])
     return [mx.array(1)]
 
 
@@ -159,16 +162,45 @@ def copy_row(
     sources: Sequence[mx.array], row: int, held: Sequence[mx.array], to: int, count: int
 ) -> list[mx.array]:
     for theirs, ours in zip(sources, held, strict=True):
-        _memory(ours)[to, :, :count] = _memory(theirs)[row, :, :count]
+        memory(ours)[to, :, :count] = memory(theirs)[row, :, :count]
     return [mx.array(1)]
 
 
 def choose(
     logits: mx.array, settings: mx.array, noise: mx.array, said: mx.array, slot: int
 ) -> mx.array:
-    given = (_memory(array) for array in (logits.astype(mx.float32), settings, noise, said))
+    given = (memory(array) for array in (logits.astype(mx.float32), settings, noise, said))
     return mx.array(chosen(*given, slot))
 
 
 def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
-    return mx.array(recurred(_memory(inputs), _memory(weights), _memory(lengths)))
+    return mx.array(recurred(memory(inputs), memory(weights), memory(lengths)))
+
+
+def multiply_add(x: mx.array, matrix: Matrix, packing: Packing | None, more: mx.array) -> mx.array:
+    return more + x @ unpacked(matrix, packing).T
+
+
+def multiply_gate(
+    x: mx.array, norm: mx.array, eps: mx.array, matrix: Matrix, packing: Packing | None
+) -> mx.array:
+    return gate(mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T)
+
+
+def multiply_place(
+    x: mx.array,
+    norm: mx.array,
+    eps: mx.array,
+    matrix: Matrix,
+    packing: Packing | None,
+    held: Held,
+    positions: mx.array,
+    rates: mx.array,
+) -> mx.array:
+    qkv = mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T
+    _, groups, _, dim = held[0].shape
+    return place(qkv, held, positions, rates, qkv.shape[1] // dim - groups)
+
+
+def unpacked(matrix: Matrix, packing: Packing | None) -> mx.array:
+    return mx.dequantize(*matrix, **packing.options) if packing else matrix[0]

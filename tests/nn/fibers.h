@@ -122,6 +122,11 @@ static unsigned halves(float low, float high) {
   return bits(low) | bits(high) << 16;
 }
 
+template <typename P>
+static P streamed(const P* from) {
+  return *from;
+}
+
 static unsigned atomicOr(unsigned* to, unsigned bits) {
   const unsigned old = *to;
   *to |= bits;

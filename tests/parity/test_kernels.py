@@ -14,7 +14,8 @@ import pytest
 
 from mlxtts.codecs.kokoro import load
 from mlxtts.nn import cuda, mx
-from mlxtts.nn.cuda import compiler, kernels
+from mlxtts.nn.cuda import alone, compiler, kernels
+from mlxtts.nn.quantization import Packing
 from tests import kokoro, weights
 from tests.codecs.kokoro import test_cuda_path
 from tests.codecs.snac.test_codec import KEY, build, decode
@@ -26,6 +27,7 @@ ELF = b"\x7fELF"
 SNAC = {"residual", "snake", "overlap", "collapse"}
 LANGUAGE = {"place", "turn", "attend", "attend_packed", "copy_row", "pack_row"}
 LANGUAGE |= {"add_rms_norm", "gate", "choose", "recur"}
+LANGUAGE |= {"multiply_place", "multiply_gate", "multiply_add"}
 Compiled = dict[str, bytes]
 
 
@@ -73,6 +75,16 @@ def test_of_language_models(code: Compiled, kind: mx.Dtype) -> None:
         queries = cuda.place(qkv, held, positions, mx.zeros(dim // 2), heads)
         assert cuda.attend(queries, held, positions).shape == queries.shape
         cuda.copy_row([held[0]], 0, [held[0]], 1, 5)
+    for packing in (None, Packing(64, 4), Packing(32, 8)):
+        weight = mx.zeros((640, 256), dtype=kind)
+        parts = mx.quantize(weight, **packing.options) if packing else [weight]
+        names = ("weight", "scales", "biases")
+        matrix = alone.matrix(dict(zip(names, parts, strict=False)))
+        row, norm, eps = qkv[:1, :256], qkv[0, :256], mx.zeros(1)
+        assert alone.fits(matrix, packing, kind)
+        alone.multiply_place(row, norm, eps, matrix, packing, whole, positions, mx.zeros(dim // 2))
+        alone.multiply_gate(row, norm, eps, matrix, packing)
+        alone.multiply_add(row, matrix, packing, qkv[:1])
     cuda.turn(qkv[None], mx.zeros(dim // 2), heads, dim)
     cuda.pack_row([whole[0]], 0, [packed], 1, 5)
     cuda.add_rms_norm(qkv, qkv, qkv[0], mx.zeros(1))

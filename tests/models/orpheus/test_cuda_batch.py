@@ -29,6 +29,8 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     names = "place turn add_rms_norm gate attend copy_row pack_row choose"
     for name in names.split():
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
+    for name in ("multiply_place", "multiply_gate", "multiply_add"):
+        monkeypatch.setattr(step.alone, name, getattr(doubles, name))
     monkeypatch.setattr(cuda, "fits_packed", lambda *heads: True)  # of a small model
     for module in (rows, transformer):
         monkeypatch.setattr(module, "on_cuda", lambda: True)
@@ -36,6 +38,7 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mx, "compile", lambda run: run)
     monkeypatch.setattr(slots, "STEP", 8)
     step._compiled.cache_clear()
+    step._compiled_alone.cache_clear()
 
 
 def prompts(model: Model, chosen: list[int]) -> list[Prompt]:
