@@ -177,30 +177,23 @@ def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
     return mx.array(recurred(memory(inputs), memory(weights), memory(lengths)))
 
 
-def multiply_add(x: mx.array, matrix: Matrix, packing: Packing | None, more: mx.array) -> mx.array:
-    return more + x @ unpacked(matrix, packing).T
-
-
-def multiply_gate(
-    x: mx.array, norm: mx.array, eps: mx.array, matrix: Matrix, packing: Packing | None
-) -> mx.array:
-    return gate(mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T)
-
-
-def multiply_place(
+def layer(
     x: mx.array,
-    norm: mx.array,
+    norms: tuple[mx.array, mx.array],
     eps: mx.array,
-    matrix: Matrix,
+    matrices: Sequence[Matrix],
     packing: Packing | None,
     held: Held,
     positions: mx.array,
     rates: mx.array,
+    meeting: mx.array,
 ) -> mx.array:
-    qkv = mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T
+    assert meeting.tolist() == [0, 0]
+    before, after = (lambda x, norm=norm: mx.fast.rms_norm(x, norm, eps.item()) for norm in norms)
+    qkv, o, gate_up, down = (
+        mx.dequantize(*matrix, **packing.options) if packing else matrix[0] for matrix in matrices
+    )
     _, groups, _, dim = held[0].shape
-    return place(qkv, held, positions, rates, qkv.shape[1] // dim - groups)
-
-
-def unpacked(matrix: Matrix, packing: Packing | None) -> mx.array:
-    return mx.dequantize(*matrix, **packing.options) if packing else matrix[0]
+    queries = place(before(x) @ qkv.T, held, positions, rates, len(qkv) // dim - groups)
+    x = x + attend(queries, held, positions) @ o.T
+    return x + gate(after(x) @ gate_up.T) @ down.T

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlxtts.nn.cuda.kernels import source
+from mlxtts.nn.cuda.kernels import parts
 from tests.nn.doubles import Numbers
 
 HERE = Path(__file__).parent
@@ -27,21 +27,23 @@ KINDS = {
 def written(kernels: Mapping[str, tuple[str, str]]) -> str:
     """Kernels, each by its arguments and constants, as one file in C++. What follows a dot in a
     name tells several of one kernel apart."""
-    parts = [(HERE / "fibers.h").read_text(), source("shared")]
+    found = {name: parts(name.partition(".")[0]) for name in kernels}
+    before = dict.fromkeys(each for needed, _ in found.values() for each in needed)
+    code = [(HERE / "fibers.h").read_text(), *before]
     for name, (arguments, constants) in kernels.items():
         given = [argument.split() for argument in arguments.split(", ")]
         head = ", ".join(f"{KINDS[kind]} {argument}" for kind, argument in given)
         names = ", ".join(argument for _, argument in given)
         stored = "int8_t" if "b" in dict(given) else "float"
         whole = name.replace(".", "_")
-        parts += [
+        code += [
             f"static void {whole}_body({head}) {{ using T = float; using Stored = {stored};",
             f"constexpr int {constants};",
-            source(name.partition(".")[0]),
+            found[name][1],
             f'}}\nextern "C" void {whole}(int across, int down, int threads, {head}) {{',
             f"launch({{across, down}}, threads, [=] {{ {whole}_body({names}); }}); }}",
         ]
-    return "\n".join(parts)
+    return "\n".join(code)
 
 
 def built(kernels: Mapping[str, tuple[str, str]], folder: Path) -> ctypes.CDLL:
