@@ -32,12 +32,13 @@ class Steps:
             self._layer(block, after) for block, after in zip(stack.layers, nexts, strict=True)
         ]
         self._last = stack.norm.weight
-        self._single = self._alone(stack)
+        singles = [self._layer_alone(block) for block in stack.layers]
+        self._alone = [layer for layer in singles if layer] if all(singles) else []
 
     def __call__(self, x: mx.array, slots: Slots) -> mx.array:
         """Hidden states, (B, hidden_size), of the next input of each row, of the same shape."""
         slots.begin()
-        if len(x) == 1 and not slots.packed and self._single:
+        if len(x) == 1 and not slots.packed and self._alone:
             normal = self._one(x, slots)
         else:
             normal = self._many(x, slots)
@@ -51,7 +52,7 @@ class Steps:
         return normal
 
     def _one(self, x: mx.array, slots: Slots) -> mx.array:
-        for (layer, parts), held in zip(self._single, slots.layers, strict=True):
+        for (layer, parts), held in zip(self._alone, slots.layers, strict=True):
             x = layer(x, held, slots.positions, parts)
         return mx.fast.rms_norm(x, self._last, self._eps)
 
@@ -76,21 +77,17 @@ class Steps:
         parts["rates"], parts["eps"] = self._rates, mx.array([self._eps])
         return _compiled(*self._how, tuple(_packing(layer) for layer in layers)), parts
 
-    def _alone(self, stack: Stack) -> list[tuple[Callable[..., mx.array], dict[str, Any]]]:
-        """The layers for a row alone; none if there is no kernel for one of them."""
-        found, meeting = [], mx.zeros((1024,), dtype=mx.uint32)
-        for block in stack.layers:
-            layers = _layers(block)
-            matrices = [alone.matrix(dict(layer.parameters())) for layer in layers]
-            packings = [_packing(layer) for layer in layers]
-            norms = block.input_layernorm.weight, block.post_attention_layernorm.weight
-            shape = self._groups, self._how[1]
-            if not alone.fits(matrices, packings, norms[0].dtype, *shape):
-                return []
-            parts = {"matrices": matrices, "norms": norms, "eps": mx.array([self._eps])}
-            parts |= {"rates": self._rates, "meeting": meeting}
-            found.append((_compiled_alone(packings[0]), parts))
-        return found
+    def _layer_alone(self, block: Block) -> tuple[Callable[..., mx.array], dict[str, Any]] | None:
+        """None if there are no kernels for it."""
+        layers = _layers(block)
+        matrices = [alone.matrix(dict(layer.parameters())) for layer in layers]
+        packings = tuple(_packing(layer) for layer in layers)
+        before, after = block.input_layernorm.weight, block.post_attention_layernorm.weight
+        if not all(map(alone.fits, matrices, packings, [before.dtype] * len(layers))):
+            return None
+        parts = {"matrices": matrices, "norms": [before, after]}
+        parts |= {"rates": self._rates, "eps": mx.array([self._eps])}
+        return _compiled_alone(packings), parts
 
 
 class Layer(NamedTuple):
@@ -155,10 +152,15 @@ def _compiled(heads: int, dim: int, packings: tuple[Packing | None, ...]) -> Lay
 
 
 @functools.cache
-def _compiled_alone(packing: Packing | None) -> Callable[..., mx.array]:
+def _compiled_alone(packings: tuple[Packing | None, ...]) -> Callable[..., mx.array]:
     def step(x: mx.array, held: cuda.Held, positions: mx.array, parts: dict[str, Any]) -> mx.array:
-        what = parts["norms"], parts["eps"], parts["matrices"], packing
-        return alone.layer(x, *what, held, positions, parts["rates"], parts["meeting"])
+        qkv, o, gate_up, down = zip(parts["matrices"], packings, strict=True)
+        before, after = parts["norms"]
+        rates, eps = parts["rates"], parts["eps"]
+        queries = alone.multiply_place(x, before, eps, *qkv, held, positions, rates)
+        x = alone.multiply_add(cuda.attend(queries, held, positions), *o, x)
+        gated = alone.multiply_gate(x, after, eps, *gate_up)
+        return alone.multiply_add(gated, *down, x)
 
     return mx.compile(step)
 

@@ -177,23 +177,30 @@ def recur(inputs: mx.array, weights: mx.array, lengths: mx.array) -> mx.array:
     return mx.array(recurred(memory(inputs), memory(weights), memory(lengths)))
 
 
-def layer(
+def multiply_add(x: mx.array, matrix: Matrix, packing: Packing | None, more: mx.array) -> mx.array:
+    return more + x @ unpacked(matrix, packing).T
+
+
+def multiply_gate(
+    x: mx.array, norm: mx.array, eps: mx.array, matrix: Matrix, packing: Packing | None
+) -> mx.array:
+    return gate(mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T)
+
+
+def multiply_place(
     x: mx.array,
-    norms: tuple[mx.array, mx.array],
+    norm: mx.array,
     eps: mx.array,
-    matrices: Sequence[Matrix],
+    matrix: Matrix,
     packing: Packing | None,
     held: Held,
     positions: mx.array,
     rates: mx.array,
-    meeting: mx.array,
 ) -> mx.array:
-    assert meeting.tolist() == [0, 0]
-    before, after = (lambda x, norm=norm: mx.fast.rms_norm(x, norm, eps.item()) for norm in norms)
-    qkv, o, gate_up, down = (
-        mx.dequantize(*matrix, **packing.options) if packing else matrix[0] for matrix in matrices
-    )
+    qkv = mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T
     _, groups, _, dim = held[0].shape
-    queries = place(before(x) @ qkv.T, held, positions, rates, len(qkv) // dim - groups)
-    x = x + attend(queries, held, positions) @ o.T
-    return x + gate(after(x) @ gate_up.T) @ down.T
+    return place(qkv, held, positions, rates, qkv.shape[1] // dim - groups)
+
+
+def unpacked(matrix: Matrix, packing: Packing | None) -> mx.array:
+    return mx.dequantize(*matrix, **packing.options) if packing else matrix[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlxtts.nn.cuda.kernels import parts
+from mlxtts.nn.cuda.kernels import source
 from tests.nn.doubles import Numbers
 
 HERE = Path(__file__).parent
@@ -27,23 +27,21 @@ KINDS = {
 def written(kernels: Mapping[str, tuple[str, str]]) -> str:
     """Kernels, each by its arguments and constants, as one file in C++. What follows a dot in a
     name tells several of one kernel apart."""
-    found = {name: parts(name.partition(".")[0]) for name in kernels}
-    before = dict.fromkeys(each for needed, _ in found.values() for each in needed)
-    code = [(HERE / "fibers.h").read_text(), *before]
+    parts = [(HERE / "fibers.h").read_text(), source("shared")]
     for name, (arguments, constants) in kernels.items():
         given = [argument.split() for argument in arguments.split(", ")]
         head = ", ".join(f"{KINDS[kind]} {argument}" for kind, argument in given)
         names = ", ".join(argument for _, argument in given)
         stored = "int8_t" if "b" in dict(given) else "float"
         whole = name.replace(".", "_")
-        code += [
+        parts += [
             f"static void {whole}_body({head}) {{ using T = float; using Stored = {stored};",
             f"constexpr int {constants};",
-            found[name][1],
+            source(name.partition(".")[0]),
             f'}}\nextern "C" void {whole}(int across, int down, int threads, {head}) {{',
             f"launch({{across, down}}, threads, [=] {{ {whole}_body({names}); }}); }}",
         ]
-    return "\n".join(code)
+    return "\n".join(parts)
 
 
 def built(kernels: Mapping[str, tuple[str, str]], folder: Path) -> ctypes.CDLL:

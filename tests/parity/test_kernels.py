@@ -26,8 +26,8 @@ TYPES = [mx.float32, mx.float16, mx.bfloat16]
 ELF = b"\x7fELF"
 SNAC = {"residual", "snake", "overlap", "collapse"}
 LANGUAGE = {"place", "turn", "attend", "attend_packed", "copy_row", "pack_row"}
-LANGUAGE |= {"add_rms_norm", "gate", "choose", "recur", "layer"}
-INCLUDED = {"types", "shared", "attention", "product"}
+LANGUAGE |= {"add_rms_norm", "gate", "choose", "recur"}
+LANGUAGE |= {"multiply_place", "multiply_gate", "multiply_add"}
 Compiled = dict[str, bytes]
 
 
@@ -65,9 +65,7 @@ def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_of_language_models(
-    code: Compiled, kind: mx.Dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_language_models(code: Compiled, kind: mx.Dtype) -> None:
     rows, columns, heads, groups, dim = 3, 16, 6, 2, 64
     shape, positions = (rows, 2 * groups, columns, dim), mx.zeros(rows, dtype=mx.int32)
     whole = mx.zeros(shape, dtype=kind), mx.zeros(1)
@@ -77,18 +75,16 @@ def test_of_language_models(
         queries = cuda.place(qkv, held, positions, mx.zeros(dim // 2), heads)
         assert cuda.attend(queries, held, positions).shape == queries.shape
         cuda.copy_row([held[0]], 0, [held[0]], 1, 5)
-    monkeypatch.setattr(alone, "multiprocessors", lambda: 132)
     for packing in (None, Packing(64, 4), Packing(32, 8)):
-        row, matrices = mx.zeros((1, 256), dtype=kind), []
-        for size in ((640, 256), (256, 384), (1024, 256), (256, 512)):
-            weight = mx.zeros(size, dtype=kind)
-            parts = mx.quantize(weight, **packing.options) if packing else [weight]
-            names = ("weight", "scales", "biases")
-            matrices.append(alone.matrix(dict(zip(names, parts, strict=False))))
-        assert alone.fits(matrices, [packing] * 4, kind, heads // groups, dim)
-        held, meeting = (whole[0][:1], whole[1]), mx.zeros(2, dtype=mx.uint32)
-        given = row, (row[0], row[0]), mx.zeros(1), matrices, packing, held, positions[:1]
-        alone.layer(*given, mx.zeros(dim // 2), meeting)
+        weight = mx.zeros((640, 256), dtype=kind)
+        parts = mx.quantize(weight, **packing.options) if packing else [weight]
+        names = ("weight", "scales", "biases")
+        matrix = alone.matrix(dict(zip(names, parts, strict=False)))
+        row, norm, eps = qkv[:1, :256], qkv[0, :256], mx.zeros(1)
+        assert alone.fits(matrix, packing, kind)
+        alone.multiply_place(row, norm, eps, matrix, packing, whole, positions, mx.zeros(dim // 2))
+        alone.multiply_gate(row, norm, eps, matrix, packing)
+        alone.multiply_add(row, matrix, packing, qkv[:1])
     cuda.turn(qkv[None], mx.zeros(dim // 2), heads, dim)
     cuda.pack_row([whole[0]], 0, [packed], 1, 5)
     cuda.add_rms_norm(qkv, qkv, qkv[0], mx.zeros(1))
@@ -112,7 +108,7 @@ def test_of_kokoro(code: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     test_cuda_path.as_on_cuda(monkeypatch)
     test_cuda_path.spoken(load(folder), ["A", "A."])
     files = {path.stem for path in Path(kernels.__file__).parent.glob("*.cu")}
-    assert {*code} == files - LANGUAGE - SNAC - INCLUDED
+    assert {*code} == files - LANGUAGE - SNAC - {"shared", "types"}
 
 
 uncompiled = test_cuda_path.uncompiled

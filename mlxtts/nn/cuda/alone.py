@@ -1,12 +1,9 @@
-"""A row alone through a transformer's layer, in one kernel: such a row is small, and what takes the
-time is else how many kernels there are, each of which the host describes and the GPU begins."""
+"""One row through the matrices of a transformer's layer. What would be operations of their own
+before and after a product is done in its kernel: a row is small, and the time goes by kernels."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlxtts.nn import mx
 from mlxtts.nn.cuda.kernels import kernel
@@ -15,11 +12,9 @@ if TYPE_CHECKING:
     from mlxtts.nn.cuda import Held
     from mlxtts.nn.quantization import Packing
 
-THREADS = 512  # of a block
-LARGEST = 45_000  # bytes of a block's memory
-INPUTS = ("x", "before", "after", "eps", "held", "positions", "rates", "meeting")
-MATRICES = tuple(f"{part}{n}" for n in range(4) for part in "msb")
-OUTPUTS = ("queries", "attended", "sum", "gated", "next")
+THREADS = 128  # of a block
+LARGEST = 45_000  # bytes of a row that fit a block's memory
+MATRIX = ("matrix", "scales", "biases")
 
 Matrix = tuple[mx.array, mx.array, mx.array]
 """(M, N) in the model's own type; or packed, with its scales and biases."""
@@ -31,81 +26,73 @@ def matrix(parts: dict[str, mx.array]) -> Matrix:
     return parts["weight"], parts.get("scales", nothing), parts.get("biases", nothing)
 
 
-def fits(
-    matrices: Sequence[Matrix],
-    packings: Sequence[Packing | None],
-    kind: mx.Dtype,
-    groups: int,
-    dim: int,
-) -> bool:
-    """Whether there is a kernel for such a layer and rows of this type: its matrices as in `layer`,
-    all packed in one way; heads of `dim` numbers, so many of them for the same keys."""
-    packing = packings[0]
-    if any(other != packing for other in packings):
-        return False
+def fits(matrix: Matrix, packing: Packing | None, kind: mx.Dtype) -> bool:
+    """Whether there are kernels for such a matrix, and rows of this type."""
+    weight, scales, _ = matrix
     if packing and (packing.mode != "affine" or packing.bits not in (4, 8)):
         return False
-    sizes = [
-        weight.shape[1] * 32 // packing.bits if packing else weight.shape[1]
-        for weight, _, _ in matrices
-    ]
-    whole = all(size % 8 == 0 for size in sizes) and all(s.dtype == kind for _, s, _ in matrices)
-    row = max(sizes) * (kind.size + 4 * packing.bits / 128 if packing else kind.size + 0.5)
-    return whole and max(row, THREADS // 32 * groups * (dim + 2) * 4) <= LARGEST
+    size = weight.shape[1] * 32 // packing.bits if packing else weight.shape[1]
+    return size % 8 == 0 and size * kind.size <= LARGEST and scales.dtype == kind
 
 
-def layer(
+def multiply_add(x: mx.array, matrix: Matrix, packing: Packing | None, more: mx.array) -> mx.array:
+    """more + x @ matrix.T for rows, x (1, N) and more (1, M)."""
+    (found,) = kernel("multiply_add", ("x", *MATRIX, "more"), "sum")(
+        inputs=[x, *matrix, more],
+        **_how(x, packing, len(matrix[0]), len(matrix[0])),
+        output_shapes=[more.shape],
+        output_dtypes=[x.dtype],
+    )
+    return found
+
+
+def multiply_gate(
+    x: mx.array, norm: mx.array, eps: mx.array, matrix: Matrix, packing: Packing | None
+) -> mx.array:
+    """`gate` of norm(x) @ matrix.T, x (1, N), as (1, M): norm (N,) and eps (1,) float32 as for
+    `add_rms_norm`, the matrix of 2 M rows."""
+    size = len(matrix[0]) // 2
+    (gated,) = kernel("multiply_gate", ("x", "weight", "eps", *MATRIX), "gated")(
+        inputs=[x, norm, eps, *matrix],
+        **_how(x, packing, size, size),
+        output_shapes=[(1, size)],
+        output_dtypes=[x.dtype],
+    )
+    return gated
+
+
+def multiply_place(
     x: mx.array,
-    norms: tuple[mx.array, mx.array],
+    norm: mx.array,
     eps: mx.array,
-    matrices: Sequence[Matrix],
+    matrix: Matrix,
     packing: Packing | None,
     held: Held,
     positions: mx.array,
     rates: mx.array,
-    meeting: mx.array,
 ) -> mx.array:
-    """What comes after a layer, from what comes before it, (1, N).
-
-    norms: by what the row, normalised with eps, (1,) float32, is multiplied before attention and
-    before what follows it, (N,) each. matrices: for queries, keys and values; after attention; for
-    gates and what they let through; and the last. held, which is not in 8 bits and is changed,
-    positions and rates as for `place`. meeting: (1024,) uint32, zero at first, for no other kernel
-    that may run at the same time.
-    """
+    """`place` of norm(x) @ matrix.T, x (1, N), into keys and values of its type."""
     there, _ = held
     _, groups, _, dim = there.shape
-    (qkv, _, _), _, (gate_up, _, _), _ = matrices
-    heads, size = len(qkv) // dim - groups, len(gate_up) // 2
-    bits, group = (packing.bits, packing.group_size) if packing else (0, 1)
-    shape = [("N", x.shape[1]), ("M", size), ("H", heads), ("K", groups // 2), ("D", dim)]
-    how = [("BITS", bits), ("GROUP", group), ("THREADS", THREADS), ("BLOCKS", multiprocessors())]
-    wide = (1, heads * dim)
-    *_, after = kernel("layer", (*INPUTS, *MATRICES), *OUTPUTS)(
-        inputs=[
-            x,
-            *norms,
-            eps,
-            there,
-            positions,
-            rates,
-            meeting,
-            *(a for m in matrices for a in m),
-        ],
-        template=[("T", x.dtype), *shape, *how],
-        grid=(multiprocessors() * THREADS, 1, 1),
-        threadgroup=(THREADS, 1, 1),
-        output_shapes=[wide, wide, x.shape, (1, size), x.shape],
-        output_dtypes=[x.dtype] * 5,
+    size = len(matrix[0])
+    heads = size // dim - groups
+    names = ("x", "weight", "eps", *MATRIX, "held", "positions", "rates")
+    how = _how(x, packing, size, size // 2)
+    how["template"] += [("H", heads), ("K", groups // 2), ("D", dim)]
+    (queries,) = kernel("multiply_place", names, "queries")(
+        inputs=[x, norm, eps, *matrix, there, positions, rates],
+        **how,
+        output_shapes=[(1, heads * dim)],
+        output_dtypes=[x.dtype],
     )
-    return after
+    return queries
 
 
-@functools.cache
-def multiprocessors() -> int:
-    """How many the GPU has: as many blocks run at the same time at least."""
-    count, attribute = ctypes.c_int(), 16  # CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT
-    driver = ctypes.CDLL("libcuda.so.1")
-    if status := driver.cuDeviceGetAttribute(ctypes.byref(count), attribute, 0):
-        raise RuntimeError(f"CUDA: error {status}")
-    return count.value
+def _how(x: mx.array, packing: Packing | None, rows: int, warps: int) -> dict[str, Any]:
+    bits, group = (packing.bits, packing.group_size) if packing else (0, 1)
+    shape = [("M", rows), ("N", x.shape[-1]), ("BITS", bits), ("GROUP", group)]
+    return {
+        "template": [("T", x.dtype), *shape, ("THREADS", THREADS)],
+        "grid": (-(-32 * warps // THREADS) * THREADS, 1, 1),
+        "threadgroup": (THREADS, 1, 1),
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,8 +19,6 @@ TYPES = {
     mx.uint32: "uint32_t",
 }
 
-INCLUDE = re.compile(r'^#include "(.+)"\n', re.MULTILINE)
-
 SYMBOL = "SYMBOL"
 """Stands for a kernel's name until its source is known."""
 
@@ -30,16 +27,9 @@ Template = Sequence[tuple[str, int | mx.Dtype]]
 
 
 def source(name: str) -> str:
-    """The body of a kernel, after lines that include what it needs. T, H and the like are constants
-    that a call gives; what X_shape is of an input X, it knows."""
+    """The body of a kernel. T, H and the like are constants that a call gives; what X_shape is of
+    an input X, it knows."""
     return Path(__file__).with_name(f"{name}.cu").read_text(encoding="utf8")
-
-
-def parts(name: str) -> tuple[list[str], str]:
-    """What a kernel needs before it, and its body."""
-    body = source(name)
-    included = [source(Path(file).stem) for file in INCLUDE.findall(body)]
-    return [source("shared"), *included], INCLUDE.sub("", body)
 
 
 @functools.cache
@@ -114,8 +104,7 @@ def written(
             body.append(f"using {constant} = {TYPES[value]};")
     bounds = f"__launch_bounds__({threads})"  # or it may use more registers than they have
     head = f'extern "C" __global__ {bounds} void {SYMBOL}({", ".join(arguments)}) {{'
-    before, rest = parts(name)
-    return "\n".join([source("types"), *before, head, *body, rest, "}"])
+    return "\n".join([source("types"), source("shared"), head, *body, source(name), "}"])
 
 
 @functools.cache

@@ -29,7 +29,8 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     names = "place turn add_rms_norm gate attend copy_row pack_row choose"
     for name in names.split():
         monkeypatch.setattr(cuda, name, getattr(doubles, name))
-    monkeypatch.setattr(step.alone, "layer", doubles.layer)
+    for name in ("multiply_place", "multiply_gate", "multiply_add"):
+        monkeypatch.setattr(step.alone, name, getattr(doubles, name))
     monkeypatch.setattr(cuda, "fits_packed", lambda *heads: True)  # of a small model
     for module in (rows, transformer):
         monkeypatch.setattr(module, "on_cuda", lambda: True)
