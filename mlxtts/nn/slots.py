@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mlxtts.nn import cuda, mx
 from mlxtts.nn.cache import Cache
+from mlxtts.nn.cuda.kernels import FEWEST
 
 STEP = 256  # columns come in so many
 FEW = 64  # rows are doubled up to so many, and then come in so many
@@ -29,9 +30,10 @@ class Slots:
 
     @property
     def positions(self) -> mx.array:
-        """The next position of each row, (B,) int32."""
+        """The next position of each row, (B or more,) int32, as for `constants`."""
         if self._positions is None:
-            self._positions = mx.array(self._lengths, dtype=mx.int32)
+            more = [0] * (FEWEST - len(self))
+            self._positions = mx.array([*self._lengths, *more], dtype=mx.int32)
         return self._positions
 
     def begin(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mlxtts.nn import Module, QuantizedLinear, cuda, mx
 from mlxtts.nn.cuda import alone
+from mlxtts.nn.cuda.kernels import constants
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.slots import Slots
 from mlxtts.nn.transformer import Block, Stack, by_products
@@ -74,7 +75,7 @@ class Steps:
         named = zip(MATRICES, layers, strict=True)
         parts: dict[str, Any] = {name: _parts(layer) for name, layer in named}
         parts["norms"] = [block.post_attention_layernorm.weight, after]
-        parts["rates"], parts["eps"] = self._rates, mx.array([self._eps])
+        parts["rates"], parts["eps"] = self._rates, constants(self._eps)
         return _compiled(*self._how, tuple(_packing(layer) for layer in layers)), parts
 
     def _layer_alone(self, block: Block) -> tuple[Callable[..., mx.array], dict[str, Any]] | None:
@@ -86,7 +87,7 @@ class Steps:
         if not all(map(alone.fits, matrices, packings, [before.dtype] * len(layers))):
             return None
         parts = {"matrices": matrices, "norms": [before, after]}
-        parts |= {"rates": self._rates, "eps": mx.array([self._eps])}
+        parts |= {"rates": self._rates, "eps": constants(self._eps)}
         return _compiled_alone(packings), parts
 
 

@@ -44,7 +44,7 @@ def turned(qkv: Numbers, rates: Numbers, heads: int, dim: int) -> tuple[Numbers,
 def attended(queries: Numbers, held: Numbers, positions: Numbers) -> Numbers:
     groups, dim = held.shape[1] // 2, held.shape[3]
     rows = []
-    for row, last in enumerate(positions):
+    for row, last in enumerate(positions[: len(queries)]):
         q = queries[row].reshape(groups, -1, dim)
         keys, values = np.split(held[row, :, : last + 1], 2)
         scores = np.einsum("kgd,ksd->kgs", q, keys) * dim**-0.5
@@ -56,7 +56,7 @@ def attended(queries: Numbers, held: Numbers, positions: Numbers) -> Numbers:
 
 def added(x: Numbers, y: Numbers, weight: Numbers, eps: Numbers) -> tuple[Numbers, Numbers]:
     total = x + y
-    return total, total / np.sqrt((total**2).mean(-1, keepdims=True) + eps) * weight
+    return total, total / np.sqrt((total**2).mean(-1, keepdims=True) + eps[0]) * weight
 
 
 def gated(both: Numbers) -> Numbers:
@@ -119,7 +119,7 @@ def packed(numbers: Numbers) -> tuple[Numbers, Numbers]:
 def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads: int) -> mx.array:
     there, scales = map(memory, held)
     whole = there * scales[..., None] if there.dtype == np.int8 else there
-    at = memory(positions)
+    at = memory(positions)[: len(qkv)]
     queries = placed(memory(qkv), whole, at, memory(rates), heads)
     if there.dtype == np.int8:
         rows = range(len(at))
@@ -184,7 +184,7 @@ def multiply_add(x: mx.array, matrix: Matrix, packing: Packing | None, more: mx.
 def multiply_gate(
     x: mx.array, norm: mx.array, eps: mx.array, matrix: Matrix, packing: Packing | None
 ) -> mx.array:
-    return gate(mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T)
+    return gate(mx.fast.rms_norm(x, norm, eps[0].item()) @ unpacked(matrix, packing).T)
 
 
 def multiply_place(
@@ -197,7 +197,7 @@ def multiply_place(
     positions: mx.array,
     rates: mx.array,
 ) -> mx.array:
-    qkv = mx.fast.rms_norm(x, norm, eps.item()) @ unpacked(matrix, packing).T
+    qkv = mx.fast.rms_norm(x, norm, eps[0].item()) @ unpacked(matrix, packing).T
     _, groups, _, dim = held[0].shape
     return place(qkv, held, positions, rates, qkv.shape[1] // dim - groups)
 

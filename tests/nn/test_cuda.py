@@ -8,6 +8,8 @@ import ctypes
 import numpy as np
 import pytest
 
+from mlxtts.nn import mx
+from mlxtts.nn.cuda.kernels import constants
 from tests.conftest import needs
 from tests.nn import doubles
 from tests.nn.kernels import built, numbers, run, shape
@@ -47,6 +49,15 @@ KERNELS = {
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return built(KERNELS, tmp_path_factory.mktemp("kernels"))
+
+
+def test_constants_are_not_in_the_hosts_memory() -> None:
+    """Where MLX keeps what is no larger than 8 bytes."""
+    few, many = constants(1e-5), constants(*range(9), kind=mx.int32)
+    assert few.nbytes > 8
+    assert few[0].item() == np.float32(1e-5)
+    assert many.tolist() == [*range(9)]
+    assert many.dtype == mx.int32
 
 
 POSITIONS = np.array([0, 1, 31, 15, 8, 29], dtype=np.int32)

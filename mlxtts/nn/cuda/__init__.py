@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlxtts.nn import mx
-from mlxtts.nn.cuda.kernels import kernel
+from mlxtts.nn.cuda.kernels import constants, kernel
 
 WARPS, MORE = 4, 16  # of a block of `attend`: so many that several blocks fit a multiprocessor, and
 FEW = 64  # of so few blocks that each has one to itself, as many as fit
@@ -37,9 +37,9 @@ def fits_packed(heads: int, groups: int, head_dim: int) -> bool:
 def place(qkv: mx.array, held: Held, positions: mx.array, rates: mx.array, heads: int) -> mx.array:
     """Turn queries and keys by their rows' positions, and put keys and values where they belong.
 
-    qkv: (B, (heads + 2 kv_heads) * D); held: see Held, which is changed; positions: (B,) int32,
-    below `columns`; rates: (D / 2,) radians a position. Returns the queries, (B, heads * D): only
-    what is computed from them may read what was put.
+    qkv: (B, (heads + 2 kv_heads) * D); held: see Held, which is changed; positions: (B or more,)
+    int32, below `columns`; rates: (D / 2,) radians a position. Returns the queries, (B, heads * D):
+    only what is computed from them may read what was put.
     """
     there, scales = held
     batch, (_, groups, _, dim) = len(qkv), there.shape
@@ -100,8 +100,8 @@ def attend(queries: mx.array, held: Held, positions: mx.array) -> mx.array:
 def add_rms_norm(
     x: mx.array, y: mx.array, weight: mx.array, eps: mx.array
 ) -> tuple[mx.array, mx.array]:
-    """x + y, (..., N), and that by its root mean square times `weight`, (N,); eps: (1,) float32; N
-    is a multiple of PIECE."""
+    """x + y, (..., N), and that by its root mean square times `weight`, (N,); eps: (1 or more,)
+    float32, the first counts; N is a multiple of PIECE."""
     size = x.shape[-1]
     threads = min(-(-size // PIECE // 32) * 32, THREADS)
     total, normal = kernel("add_rms_norm", ("x", "y", "weight", "eps"), "sum", "normal")(
@@ -186,7 +186,7 @@ def choose(
     run = kernel("choose", inputs, "chosen")
     shape = [("N", size), ("M", said.shape[1]), ("S", said.shape[2]), ("L", noise.shape[2])]
     (chosen,) = run(
-        inputs=[logits, settings, noise, said, mx.array([slot], dtype=mx.int32)],
+        inputs=[logits, settings, noise, said, constants(slot, kind=mx.int32)],
         template=[("T", logits.dtype), *shape],
         grid=(256 * batch, 1, 1),
         threadgroup=(256, 1, 1),

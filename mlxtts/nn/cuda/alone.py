@@ -49,7 +49,7 @@ def multiply_add(x: mx.array, matrix: Matrix, packing: Packing | None, more: mx.
 def multiply_gate(
     x: mx.array, norm: mx.array, eps: mx.array, matrix: Matrix, packing: Packing | None
 ) -> mx.array:
-    """`gate` of norm(x) @ matrix.T, x (1, N), as (1, M): norm (N,) and eps (1,) float32 as for
+    """`gate` of norm(x) @ matrix.T, x (1, N), as (1, M): norm (N,) and eps as for
     `add_rms_norm`, the matrix of 2 M rows."""
     size = len(matrix[0]) // 2
     (gated,) = kernel("multiply_gate", ("x", "weight", "eps", *MATRIX), "gated")(

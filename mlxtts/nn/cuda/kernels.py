@@ -19,6 +19,9 @@ TYPES = {
     mx.uint32: "uint32_t",
 }
 
+FEWEST = 4
+"""Numbers of 32 bits that are an array in the GPU's own memory."""
+
 SYMBOL = "SYMBOL"
 """Stands for a kernel's name until its source is known."""
 
@@ -113,6 +116,8 @@ def _architecture() -> str:
 
 
 @functools.cache
-def constants(*numbers: float) -> mx.array:
-    """Numbers for kernels, put where the GPU finds them once."""
-    return mx.array(numbers)
+def constants(*numbers: float, kind: mx.Dtype = mx.float32) -> mx.array:
+    """Numbers for kernels, put where the GPU finds them once; and more after them, if need be, for
+    MLX keeps what is no larger than 8 bytes in the host's memory (`small_block_size` in its
+    mlx/backend/cuda/allocator.cpp, 0.32), where each warp that reads it waits for the bus."""
+    return mx.array([*numbers, *[0] * (FEWEST - len(numbers))], dtype=kind)

@@ -64,6 +64,27 @@ def test_a_row_alone(model: Model, expected: list[list[list[int]]]) -> None:
 
 
 @pytest.mark.usefixtures("as_on_cuda")
+def test_a_row_alone_takes_a_way_of_its_own(
+    model: Model, expected: list[list[list[int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(step.Steps, "_many")
+    assert alone(model, 1) == expected[1]
+    with pytest.raises(AttributeError):
+        alone(model, 1, 8)
+
+
+@pytest.mark.usefixtures("as_on_cuda")
+def test_a_position_is_not_in_the_hosts_memory(model: Model) -> None:
+    speech = Batch(model, 1)
+    (prompt,) = prompts(model, [0])
+    speech.read([(prompt, prompt.left)])
+    speech.join(prompt)
+    assert isinstance(speech._cache, slots.Slots)
+    assert speech._cache.positions[:1].tolist() == [2]
+    assert speech._cache.positions.nbytes > 8
+
+
+@pytest.mark.usefixtures("as_on_cuda")
 @pytest.mark.parametrize("bits", [16, 8])
 def test_rows_come_and_go(model: Model, expected: list[list[list[int]]], bits: int) -> None:
     if bits == 8:
