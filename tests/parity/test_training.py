@@ -72,21 +72,8 @@ def work(tmp_path_factory, speaker):
 
 @pytest.fixture(scope="module")
 def trained(work):
-    """The same folder after a few steps of the codec (both stages), its codes, and a few steps of
-    the model.
-    """
-    small = {
-        "work": str(work),
-        "steps": 2,
-        "hours": 0.01,
-        "first": 1,
-        "batch": 2,
-        "segment": 8192,
-        "config": SMALL_CODEC,
-    }
-    small |= {"device": "cpu", "judge_batch": 1, "judge_segment": 4096}
-    codec_train.run(codec_train.defaults(**small, name="joint"))
-    codec_train.run(codec_train.defaults(**small, name="codec", stage="decoder", start="joint"))
+    """The same folder after a few steps of the codec, its codes, and a few steps of the model."""
+    codec_train.run(codec_train.defaults(**codec_options(work)))
     call("encode", "--work", work, "--device", "cpu", "--chunk", 40)
     lm_train.run(
         lm_train.defaults(
@@ -96,7 +83,10 @@ def trained(work):
     return work
 
 
-# text
+def codec_options(work, **changes):
+    """Those of two small steps."""
+    small = {"work": str(work), "steps": 2, "hours": 0.01, "first": 1, "batch": 2, "segment": 8192}
+    return small | {"device": "cpu", "config": SMALL_CODEC} | changes
 
 
 # teacher
@@ -274,24 +264,47 @@ def test_encoding_a_shard_is_encoding_each_utterance_alone(trained):
     assert (alone[3:-3] == there[3:-3]).all()
 
 
-def test_codec_training_moves_the_right_parts_and_resumes(trained, capsys):
-    joint, final = (
-        codec.load(trained / "joint").state_dict(),
-        codec.load(trained / "codec").state_dict(),
-    )
-    changed = {name.split(".")[0] for name in joint if not torch.equal(joint[name], final[name])}
-    assert changed == {"decoder"}
-    options = {
-        "work": str(trained),
-        "name": "joint",
-        "steps": 3,
-        "hours": 0.01,
-        "first": 1,
-        "batch": 2,
-        "segment": 8192,
-    }
-    codec_train.run(codec_train.defaults(**options, config=SMALL_CODEC, device="cpu", resume=True))
-    assert "going on from step 2" in capsys.readouterr().err
+def test_codec_training_resumes_or_starts_from_another(trained, capsys):
+    options = codec_options(trained, steps=3, name="more")
+    codec_train.run(codec_train.defaults(**options, start="codec"))
+    assert "going on" not in capsys.readouterr().err
+    codec_train.run(codec_train.defaults(**options | {"steps": 4}, resume=True))
+    assert "going on from step 3" in capsys.readouterr().err
+    first, last = (codec.load(trained / name).state_dict() for name in ("codec", "more"))
+    assert any(not torch.equal(first[name], last[name]) for name in first)
+
+
+TOGETHER = {"codec": codec_train, "lm": lm_train}
+
+
+def take_part(place, step, work, options):
+    """One of two processes that train together."""
+    torch.set_num_threads(1)
+    options = {"rank": f"{place}/2", "meet": f"{work}/{step}.meet", "name": "together"} | options
+    trainer = TOGETHER[step].Trainer(TOGETHER[step].defaults(**options))
+    number = torch.tensor([place + 1.0])
+    trainer.ranks.mean(number)
+    told = trainer.ranks.told(place + 3.0)
+    trainer.run()
+    parameters = trainer.step.parameters if step == "codec" else trainer.parameters
+    kept = [number, told, [p.detach() for p in parameters], torch.rand(1)]
+    torch.save(kept, f"{work}/{step}.{place}.pt")
+
+
+@pytest.mark.parametrize("step", TOGETHER)
+def test_two_processes_train_one_model(trained, step):
+    options = codec_options(trained, steps=52, revive=1.0, batch=1, segment=4096)
+    if step == "lm":
+        options = {"work": str(trained), "steps": 5, "tokens": 600, "kinds": 2, "lr": 1e-2}
+        options |= {"config": SMALL_LM, "device": "cpu"}
+    torch.multiprocessing.spawn(take_part, (step, str(trained), options), nprocs=2)
+    first, second = (torch.load(trained / f"{step}.{place}.pt") for place in (0, 1))
+    assert first[:2] == second[:2] == [torch.tensor([1.5]), 3.0]
+    for mine, its in zip(first[2], second[2], strict=True):
+        assert torch.equal(mine, its)
+    saved = trained / "together" / ("model.safetensors" if step == "codec" else "model.pt")
+    assert saved.exists()
+    assert first[3] != second[3]  # each has drawn its own data
 
 
 # language model

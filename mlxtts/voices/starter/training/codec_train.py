@@ -1,9 +1,9 @@
-"""Train the codec: ``--stage joint`` first, ``--stage decoder`` after it (codec_step.py says what
-they are).
+"""Train the codec.
 
 Writes WORK/NAME/checkpoint.pt (to go on from), and WORK/NAME/model.safetensors with config.json
 (the running average of the weights, folded: a codec that can be listened to at any time). NAME is
-``codec`` unless ``--name`` says otherwise. On a GPU the whole step is one CUDA graph.
+``codec`` unless ``--name`` says otherwise. Several processes may train it together (ranks.py). On a
+GPU a step is two CUDA graphs: its gradients, and what is done with them.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from . import careful, ranks
 from . import codec as codecs
 from .codec_step import STATS, Step
 from .log import say
@@ -25,35 +26,31 @@ RUNNING = 0.02  # weight of a step in Step.stats
 def add_arguments(parser):
     """Options of the ``codec`` step."""
     option = parser.add_argument
-    option("--stage", choices=("joint", "decoder"), default="joint")
     option("--name", default="codec", help="folder in WORK to write")
-    option("--start", default="", help="folder in WORK of a jointly trained codec to start from")
+    option("--start", default="", help="folder in WORK of a codec to start from")
     option("--device", default="cuda:0" if torch.cuda.is_available() else "cpu")
     option("--seconds", type=float, default=600, help="how long to train, warm-up not counted")
     option("--until", type=float, default=0, help="or: be done by this time (seconds since 1970)")
     option("--steps", type=int, default=0, help="or: how many steps")
-    option("--hours", type=float, default=30, help="room for so much audio on the device")
+    option("--hours", type=float, default=80, help="room for so much audio on the device")
     option("--first", type=float, default=300, help="seconds of audio to wait for")
     option("--batch", type=int, default=16)
     option("--segment", type=int, default=24576, help="samples of a stretch")
-    option("--judge-batch", type=int, default=16)
-    option("--judge-segment", type=int, default=8192)
     option("--lr", type=float, default=4e-4)
-    option("--lr-judges", type=float, default=3e-4)
-    option("--flat", type=float, default=0.4, help="share of the time before the rate falls")
+    option("--flat", type=float, default=0.5, help="share of the time before the rate falls")
     option("--mel", type=float, default=12.0, help="weight of the spectra")
     option("--commit", type=float, default=2.5, help="weight of latents' distance to codes")
     option("--fine", type=float, default=1.0, help="its factor on the finest level")
     option("--phones", type=float, default=1.0, help="weight of the phones")
     option("--spectrum", type=float, default=5.0, help="weight of the spectrum told from the codes")
     option("--agree", type=float, default=1.0, help="weight of readings having the same codes")
-    option("--matching", type=float, default=2.0, help="weight of feature matching")
     option("--settle", type=int, default=0, help="steps until fresh heads pull in full")
     option("--clip", type=float, default=300.0, help="largest gradient norm")
     option("--average", type=float, default=0.999, help="memory of the running average")
-    option("--revive", type=float, default=0.6, help="share of the time with unused codes revived")
+    option("--revive", type=float, default=0.5, help="share of the time with unused codes revived")
     option("--save-every", type=float, default=60, help="seconds between checkpoints")
     option("--no-graph", action="store_true", help="no CUDA graph")
+    ranks.add_arguments(option)
     parser.set_defaults(config=None)
 
 
@@ -68,25 +65,24 @@ class Trainer:
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
             torch.backends.cudnn.benchmark = True
             torch.backends.cudnn.benchmark_limit = 4
+        self.ranks = ranks.Ranks(args, device)
         torch.manual_seed(0)
         self.speech = Speech(args.work, device, args.hours)
-        self.step = Step(self.speech, args.stage, args)
-        if args.stage == "decoder" and not args.start:
-            raise SystemExit("codec: the decoder stage needs --start")
+        self.step = Step(self.speech, args)
         if args.start:
             self._start_from(Path(args.work) / args.start)
         self.average = [p.detach().clone() for p in self.step.parameters]
         self.good = [p.clone() for p in self.average]
-        self.best, self.caution, self.count, self.done, self.graph = math.inf, 1.0, 0, 0.0, None
+        self.best, self.caution, self.count, self.done = math.inf, 1.0, 0, 0.0
         if args.resume and (self.folder / "checkpoint.pt").exists():
             self._resume()
+        torch.manual_seed(self.ranks.place)  # each draws its own stretches of speech
         sizes = [
             sum(p.numel() for p in m.parameters()) / 1e6
             for m in (self.step.model, self.step.model.decoder)
         ]
         say(
-            f"codec: {sizes[0]:.2f} M parameters, decoder {sizes[1]:.2f} M, "
-            f"stage {args.stage} on {device}"
+            f"codec: {sizes[0]:.2f} M parameters, decoder {sizes[1]:.2f} M, {args.rank} on {device}"
         )
 
     # what is kept
@@ -96,7 +92,6 @@ class Trainer:
         step, args = self.step, self.args
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {
-            "stage": args.stage,
             "count": self.count,
             "done": self.done,
             "model": step.model.state_dict(),
@@ -104,8 +99,8 @@ class Trainer:
             "average": self.average,
             "use": step.use,
             "stats": step.stats,
+            "optimiser": step.optimiser.state_dict(),
         }
-        kept |= step.optimiser_states()
         temporary = self.folder / "checkpoint.tmp"
         torch.save(kept, temporary)
         temporary.replace(self.folder / "checkpoint.pt")
@@ -116,20 +111,18 @@ class Trainer:
         kept = torch.load(
             self.folder / "checkpoint.pt", map_location=self.step.device, weights_only=True
         )
-        if kept["stage"] != self.args.stage:
-            return
         self.step.model.load_state_dict(kept["model"])
         self._fill(self.step.parameters, kept["parameters"])
         self._fill(self.average, kept["average"])
         self._fill(self.good, kept["average"])
-        self.step.load_optimisers(kept)
+        self.step.load_optimiser(kept["optimiser"])
         self.step.use.copy_(kept["use"])
         self.step.stats.copy_(kept["stats"])
         self.count, self.done = kept["count"], kept["done"]
         say(f"codec: going on from step {self.count}, {self.done:.0%} done")
 
     def _start_from(self, folder):
-        """Take the averaged weights of a joint checkpoint, or those of an exported codec."""
+        """Take the averaged weights of a checkpoint, or those of an exported codec."""
         if not (folder / "checkpoint.pt").exists():
             return codecs.restore(self.step.model, folder)
         path = folder / "checkpoint.pt"
@@ -164,7 +157,10 @@ class Trainer:
         spent, saved, told, filled = self.done * total, begin, begin, begin
         while True:
             now = time.time()
-            self.done = self.count / args.steps if args.steps else (now - begin + spent) / total
+            if args.steps:
+                self.done = self.count / args.steps
+            elif self.count % 20 == 0:
+                self.done = self.ranks.told((now - begin + spent) / total)
             if self.done >= 1:
                 break
             if self.count % 20 == 0:
@@ -175,21 +171,25 @@ class Trainer:
             memory = min(args.average, (self.count + 1) / (self.count + 10))
             with torch.no_grad():
                 torch._foreach_lerp_(self.average, list(self.step.parameters), 1 - memory)
-            if self.count % 100 == 50 and args.stage == "joint" and self.done < args.revive:
+            if self.count % 100 == 50 and self.done < args.revive:
                 self.step.revive(self.average)
+                self.ranks.same(self.step.use, *self.step.books(self.average))
             if self.count % 20 == 0:
+                self.ranks.same(self.step.stats)
                 self._guard()
             if now - told > 15:
                 self._report()
                 told = now
-            if now - saved > args.save_every:
+            if now - saved > args.save_every and self.ranks.first:
                 self.save()
                 saved = time.time()
             if now - filled > 20:
                 self.speech.refill()
                 filled = time.time()
         self._report()
-        self.save()
+        if self.ranks.first:
+            self.save()
+        self.ranks.part()
 
     def _rate(self):
         """Learning rate factor: warm-up, flat, half a cosine down to 2 %."""
@@ -200,29 +200,18 @@ class Trainer:
     def _warm_up(self):
         """Capture the step while there may be no speech yet: on silence, at learning rate 0."""
         kept = self.step.stats.clone(), self.step.use.clone()
-        self._tick()
+        self.find, self.update = self.step.find, self.step.update
+        if self.step.cuda and not self.args.no_graph:
+            self.find = careful.captured(self.step.find, 4).replay
+            self.update = careful.captured(self.step.update, 4).replay
+            say(f"codec: captured, {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
         self.step.stats.copy_(kept[0])
         self.step.use.copy_(kept[1])
 
     def _tick(self):
-        """One step: replayed from the graph if there is one."""
-        if self.graph:
-            return self.graph.replay()
-        if not self.step.cuda or self.args.no_graph:
-            return self.step.run()
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(4):
-                self.step.run()
-        torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self.step.run()
-        torch.cuda.synchronize()
-        self.graph = graph
-        return say(f"codec: captured, {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+        self.find()
+        self.ranks.mean(self.step.gradients)
+        self.update()
 
     @torch.no_grad()
     def _guard(self):
@@ -254,15 +243,15 @@ class Trainer:
 
     def _report(self):
         values = " ".join(f"{name} {self.stat(name):.3f}" for name in STATS if self.stat(name))
-        codes = f" codes {self.step.perplexity()}" if self.args.stage == "joint" else ""
-        say(
-            f"codec: step {self.count} {self.done:.0%} {values}{codes} "
-            f"speech {self.speech.hours:.1f} h"
-        )
+        if self.ranks.first:
+            say(
+                f"codec: step {self.count} {self.done:.0%} {values} "
+                f"codes {self.step.perplexity()} speech {self.speech.hours:.1f} h"
+            )
 
 
 def run(args):
-    """Train one stage."""
+    """Train the codec."""
     trainer = Trainer(args)
     if trainer.done < 1:
         trainer.run()

@@ -69,8 +69,8 @@ def run(args):
             path.unlink()
     begin, hours = time.time(), 0.0
     while True:
-        for number in teacher.shards(args.work)[mine::of]:
-            if not (folder / f"{number:05d}.npy").exists():
+        for number in teacher.shards(args.work):
+            if number % of == mine and not (folder / f"{number:05d}.npy").exists():
                 hours += encode_shard(model, args.work, number, folder, device, args.chunk)
         if not args.watch:
             break

@@ -1,8 +1,9 @@
-"""Train the language model on the codes: AdamW, a running average of the weights, one CUDA graph
-for each batch shape.
+"""Train the language model on the codes: AdamW, a running average of the weights, a CUDA graph for
+each batch shape and one for what is done with the gradients.
 
 Writes WORK/NAME/checkpoint.pt (to go on from) and WORK/NAME/model.pt (the average, Hugging Face's
-names without ``model.``). More codes may come in while it trains.
+names without ``model.``). More codes may come in while it trains, and several processes may train
+it together (ranks.py).
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import careful, lm
+from . import careful, lm, ranks
 from .lm_data import Sequences
 from .log import say
 
@@ -39,6 +40,7 @@ def add_arguments(parser):
     option("--first", type=float, default=0.0, help="hours of speech to wait for")
     option("--room", type=int, default=300_000, help="room for so many sequences on the device")
     option("--no-graph", action="store_true", help="no CUDA graphs")
+    ranks.add_arguments(option)
     parser.set_defaults(config=None)
 
 
@@ -52,6 +54,7 @@ class Trainer:
         if self.cuda:
             torch.cuda.set_device(device)
             torch.backends.cuda.matmul.allow_tf32 = True
+        self.ranks = ranks.Ranks(args, device)
         torch.manual_seed(0)
         self.data = Sequences(args.work, args.codes, device, args.room, args.first)
         self.shapes, self.edges = self.data.widths(args.kinds)
@@ -73,10 +76,12 @@ class Trainer:
         self.optimiser = careful.adam(groups, (0.9, 0.98), lr, self.cuda)
         self.average = [p.detach().clone() for p in self.parameters]
         self.loss = torch.zeros((), device=device)  # running mean, nats a token
-        self.graphs, self.pool = {}, None
+        self.gradients = careful.side_by_side(self.parameters)
+        self.graphs, self.pool, self.update = {}, None, self._update
         self.count, self.done, self.epoch = 0, 0.0, 0
         if args.resume and (self.folder / "checkpoint.pt").exists():
             self._resume()
+        torch.manual_seed(self.ranks.place)  # each replaces other codes
         size = sum(p.numel() for p in self.parameters) / 1e6
         say(
             f"lm: {size:.2f} M parameters, {len(self.data.frames)} sequences, "
@@ -84,17 +89,20 @@ class Trainer:
         )
         say(f"lm: shapes {list(zip(self.sizes, self.shapes, strict=True))}")
 
-    def step(self, kind):
-        """One step on the rows in self.rows[kind]; can be captured."""
+    def find(self, kind):
+        """The gradients of the rows in self.rows[kind]; can be captured."""
         width, count = self.shapes[kind]
         batch = self.data.gather(self.rows[kind], width, count, self.args.corrupt)
         loss, total = self._losses(batch)
         loss = loss.sum() / total
-        self.optimiser.zero_grad(set_to_none=True)
+        self.gradients.zero_()
         loss.backward()
-        careful.step(self.optimiser, self.parameters, 1.0)
         with torch.no_grad():
             self.loss.lerp_(loss.detach().nan_to_num(99.0), 0.02)
+
+    def _update(self):
+        """A step along the gradients; can be captured."""
+        careful.step(self.optimiser, self.parameters, 1.0)
 
     def _losses(self, batch):
         """Sums of the losses by slot, the end as an eighth (8,), and the number of targets."""
@@ -108,34 +116,30 @@ class Trainer:
         sums = torch.cat(((start.sum() - end)[None], sums[1:], end[None]))
         return sums, (lm.SLOTS * batch.frames + 1).sum()
 
-    def _tick(self, kind, rows):
-        self.rows[kind].copy_(rows)
-        if not self.cuda or self.args.no_graph:
-            return self.step(kind)
-        if kind not in self.graphs:
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(2):
-                    self.step(kind)
-            torch.cuda.current_stream().wait_stream(side)
-            torch.cuda.synchronize()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self.pool):
-                self.step(kind)
+    def _warm_up(self):
+        """Capture steps of all kinds, at learning rate 0."""
+        self._set_rate(0.0)
+        for kind in range(len(self.sizes)):
+            graph = careful.captured(lambda kind=kind: self.find(kind), 2, self.pool)
             self.pool = self.pool or graph.pool()
             self.graphs[kind] = graph
-        return self.graphs[kind].replay()
+        self.update = careful.captured(self._update, 2).replay
+
+    def _tick(self, kind, rows):
+        self.rows[kind].copy_(rows)
+        if kind in self.graphs:
+            self.graphs[kind].replay()
+        else:
+            self.find(kind)
+        self.ranks.mean(self.gradients)
+        self.update()
 
     def run(self):
         """Train until the time or the steps are used up."""
         args = self.args
-        rng = np.random.default_rng(self.epoch)
-        self._set_rate(0.0)
-        for kind, size in enumerate(self.sizes):  # warm-up and capture, at learning rate 0
-            self._tick(kind, torch.zeros(size, dtype=torch.long, device=self.device))
-        if self.cuda:
-            torch.cuda.synchronize()
+        rng = np.random.default_rng((self.epoch, self.ranks.place))
+        if self.cuda and not args.no_graph:
+            self._warm_up()
         begin = time.time()
         total = max(1.0, args.until - begin) if args.until else args.seconds
         spent, told, saved, tokens, since = self.done * total, begin, begin, 0, begin
@@ -146,7 +150,10 @@ class Trainer:
                 raise ValueError("too few sequences for a batch; lower --tokens or --kinds")
             for kind, rows in plan:
                 now = time.time()
-                self.done = self.count / args.steps if args.steps else (now - begin + spent) / total
+                if args.steps:
+                    self.done = self.count / args.steps
+                elif self.count % 20 == 0:
+                    self.done = self.ranks.told((now - begin + spent) / total)
                 if self.done >= 1:
                     break
                 if self.count % 10 == 0:
@@ -159,7 +166,7 @@ class Trainer:
                     torch._foreach_lerp_(self.average, self.parameters, 1 - memory)
                 if self.count % 32 == 0 and self.cuda:
                     torch.cuda.synchronize()  # keep the clock honest
-                if now - told > 15:
+                if now - told > 15 and self.ranks.first:
                     speed = tokens / (now - since) / 1e6
                     say(
                         f"lm: step {self.count} {self.done:.0%} epoch {self.epoch} "
@@ -167,11 +174,13 @@ class Trainer:
                         f"{self.data.hours:.0f} h"
                     )
                     told, tokens, since = now, 0, now
-                if now - saved > args.save_every:
+                if now - saved > args.save_every and self.ranks.first:
                     self.save()
                     saved = time.time()
             self.epoch += self.done < 1
-        self.save()
+        if self.ranks.first:
+            self.save()
+        self.ranks.part()
 
     def _set_rate(self, factor):
         self.rate.fill_(self.args.lr * factor)
