@@ -46,7 +46,7 @@ class Speaker:
         if config.vocabulary is not None:
             return Phonetic(config.vocabulary, config.segment_length)
         form = config.tags, config.spoken_form, config.segment_length
-        return Frontend(*form, config.languages[0])
+        return Frontend(*form, config.languages[0], emphasis=config.emphasis)
 
     def header(self, voice: str | None, seed: int, language: str | None = None) -> Header:
         """The header of what it will say. Raises VoiceError for a voice it does not have."""

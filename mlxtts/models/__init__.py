@@ -67,6 +67,10 @@ class Config(Protocol):
         """Whether it knows only words, so that numbers and the like must be spelled out."""
 
     @property
+    def emphasis(self) -> bool:
+        """Whether it speaks words within asterisks with emphasis."""
+
+    @property
     def vocabulary(self) -> frozenset[str] | None:
         """The phonemes that it speaks, where it is phonemes that it speaks."""
 

@@ -34,17 +34,9 @@ RULES: list[tuple[re.Pattern[str], Rewrite]] = []
 def spoken(text: str) -> str:
     """`text` in words. What is left beside them is punctuation that shapes the speech, and letters
     of other scripts, which are not this module's to read."""
-    text = plain(text)
     for pattern, rewrite in RULES:
         text = pattern.sub(rewrite, text)
-    return re.sub(r"\s+([,.?!;:])", r"\1", " ".join(text.split())).strip(" -")
-
-
-def plain(text: str) -> str:
-    """Typographic signs in ASCII, letters without accents."""
-    text = re.sub(r"(?<=\d)(?=[¼½¾⅓⅔⅛])", " ", text)
-    text = unicodedata.normalize("NFKD", text.translate(LETTERS)).replace("\N{FRACTION SLASH}", "/")
-    return "".join(char for char in text if not unicodedata.combining(char))
+    return text
 
 
 def number(text: str) -> str:
@@ -68,16 +60,12 @@ def year(value: int) -> str:
     return f"{_words(century)} {low}"
 
 
-def ordinal(value: int) -> str:
-    return _words(value, to="ordinal")
-
-
 def counted(amount: str, singular: str, plural: str) -> str:
     return f"{number(amount)} {singular if amount == '1' else plural}"
 
 
 def date(day: int, month: str, of: str | None) -> str:
-    return f"{month} {ordinal(day)}" + (f", {year(int(of))}" if of else "")
+    return f"{month} {_words(day, 'ordinal')}" + (f", {year(int(of))}" if of else "")
 
 
 def _words(value: int, to: str = "cardinal") -> str:
@@ -100,6 +88,13 @@ def rule(pattern: str, flags: int = 0) -> Callable[[Rewrite], Rewrite]:
         return rewrite
 
     return add
+
+
+@rule(r"(?<=\d)(?=[¼½¾⅓⅔⅛])|[^\x00-\x7f]")
+def _plain(match: re.Match[str]) -> str:
+    """Typographic signs in ASCII, letters without accents."""
+    text = unicodedata.normalize("NFKD", match[0].translate(LETTERS)).replace("\u2044", "/")
+    return "".join(char for char in text if not unicodedata.combining(char)) if match[0] else " "
 
 
 @rule(r"\b(?:https?://|www\.)[^\s<>\"]*[\w/]|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -125,7 +120,7 @@ def _roman(match: re.Match[str]) -> str:
     values = [ROMANS[char] for char in numeral]
     pairs = zip(values, [*values[1:], 0], strict=True)
     value = sum(-value if value < following else value for value, following in pairs)
-    return f"{word} {_words(value) if numbered else 'the ' + ordinal(value)}"
+    return f"{word} {_words(value) if numbered else 'the ' + _words(value, 'ordinal')}"
 
 
 @rule(r"(?:(?<=\s)|^)[-\N{MINUS SIGN}](?=[$€£¥₹]?\d)")
@@ -216,7 +211,7 @@ def _fraction(match: re.Match[str]) -> str:
     whole, top, bottom = match[1], int(match[2]), int(match[3])
     if not 1 < bottom <= 100:
         return match[0].replace("/", " over ")
-    part = {2: "half", 4: "quarter"}.get(bottom) or ordinal(bottom)
+    part = {2: "half", 4: "quarter"}.get(bottom) or _words(bottom, "ordinal")
     if top != 1:
         part = "halves" if bottom == 2 else part + "s"
     lead = f"{number(whole)} and " if whole else ""
@@ -231,7 +226,7 @@ def _decade(match: re.Match[str]) -> str:
 
 @rule(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 def _ordinal(match: re.Match[str]) -> str:
-    return ordinal(int(match[1])) if len(match[1]) <= 15 else digits(match[1])
+    return _words(int(match[1]), "ordinal") if len(match[1]) <= 15 else digits(match[1])
 
 
 @rule(rf"(?<![\w.])({NUMBER})\s?({_any(UNITS)})(?![\w°])", re.IGNORECASE)
@@ -298,3 +293,8 @@ def _silent(match: re.Match[str]) -> str:
 @rule(r"(?:,\s*)+(?=[.?!;:,])|^[\s,]+|(?<=[.?!;:])\s*,")
 def _doubled_comma(match: re.Match[str]) -> str:
     return ""
+
+
+@rule(r"^[\s-]+|(?<![\s-])[\s-]+$|\s+(?=[,.?!;:])|(\s+)")
+def _space(match: re.Match[str]) -> str:
+    return " " if match[1] else ""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from mlxtts.errors import TextError
 from mlxtts.text import english, markup
+from mlxtts.text.emphasis import Marked
 from mlxtts.text.lexicon import Lexicon
 from mlxtts.text.sentences import fit, sentences
 from mlxtts.wire.tokens import MAX_PAUSE
 
 TAG = re.compile(r"<([a-z]+)>")
+SPACE, SPACE_AND_STARS, EDGE = map(re.compile, (r"\s+", r"[\s*]+", r"^ | $"))
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,10 @@ class Segment:
 class Frontend:
     """What text must be like for one model: `tags` it acts out, whether it needs everything in
     words (`spoken_form`), how much it speaks in one go (`length`, as of sentences.extent), the
-    language in which sentences are told apart, and whether it speaks `phonemes`. Then a segment's
-    text is as it was written, with the markup of pronunciations, for text.phonemes to read.
+    language in which sentences are told apart, whether it speaks `phonemes`, and whether it knows
+    `emphasis`. If it speaks phonemes, a segment's text is as it was written, with the markup of
+    pronunciations, for text.phonemes to read. If it knows emphasis, each emphasised word is within
+    asterisks and no others are left; for all other models it is a word as any.
 
     `lexicon` says how words are pronounced; for a model that speaks phonemes it is not used here.
     """
@@ -42,11 +46,16 @@ class Frontend:
         length: int,
         language: str = "en",
         phonemes: bool = False,
+        emphasis: bool = False,
     ) -> None:
         self._tags = tags
         self._spoken_form = spoken_form and not phonemes
+        space = SPACE_AND_STARS if emphasis else SPACE
+        as_written = [(space, lambda _: " "), (EDGE, lambda _: "")]
+        self._rules = english.RULES if self._spoken_form else as_written
         self._length = length
         self._phonemes = phonemes
+        self._emphasis = emphasis
         self.language = language
         self.lexicon = Lexicon()
         self._removed: set[str] = set()
@@ -54,7 +63,8 @@ class Frontend:
 
     def fresh(self) -> Frontend:
         """The same, that has seen no tags."""
-        made = Frontend(self._tags, self._spoken_form, self._length, self.language, self._phonemes)
+        form = self._tags, self._spoken_form, self._length
+        made = Frontend(*form, self.language, self._phonemes, self._emphasis)
         made.lexicon = self.lexicon
         return made
 
@@ -94,17 +104,20 @@ class Frontend:
     def _pieces(self, text: str) -> list[str]:
         if self._phonemes:
             text, hidden = markup.hide(text)
-            pieces = [markup.show(piece, hidden) for piece in self._divided(text)]
+            pieces = [markup.show(piece, hidden) for piece in self._divided(Marked.read(text))]
         else:
-            text = markup.plain(text, self._removed.add)
-            pieces = self._divided(self.lexicon.respelled(text))
+            marked = Marked.read(markup.plain(text, self._removed.add))
+            pieces = self._divided(marked.edited(self.lexicon.respellings(marked.text)))
         return [piece for piece in pieces if self._speakable(piece)]
 
-    def _divided(self, text: str) -> list[str]:
+    def _divided(self, text: Marked) -> list[str]:
         pieces: list[str] = []
-        for sentence in sentences(TAG.sub(self._tag, text), self.language):
-            words = english.spoken(sentence) if self._spoken_form else " ".join(sentence.split())
-            pieces += fit(words, self._length)
+        text = text.sub(TAG, self._tag)
+        for words in text.parts(sentences(text.text, self.language)):
+            for pattern, rewrite in self._rules:
+                words = words.sub(pattern, rewrite)
+            parts = words.parts(fit(words.text, self._length))
+            pieces += [part.written(self._emphasised) for part in parts]
         return pieces
 
     def _tag(self, match: re.Match[str]) -> str:
@@ -112,6 +125,9 @@ class Frontend:
             return match[0]
         self._removed.add(match[0])
         return " "
+
+    def _emphasised(self, word: str) -> bool:
+        return self._emphasis and self._speakable(word) and not TAG.search(word)
 
     def _speakable(self, text: str) -> bool:
         if TAG.search(text):

@@ -67,13 +67,11 @@ class Lexicon:
             entry = self._entries.get(word) or self._entries[word.lower()]
             yield match.start(), match.end(), entry
 
-    def respelled(self, text: str) -> str:
-        """`text` as it sounds to one who only reads letters."""
-        pieces, at = [], 0
+    def respellings(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """What is to stand in `text`, from where to where, for one who only reads letters."""
         for start, end, entry in self.find(text):
-            pieces += [text[at:start], entry.respelling or text[start:end]]
-            at = end
-        return "".join([*pieces, text[at:]])
+            if entry.respelling:
+                yield start, end, entry.respelling
 
 
 def _pattern(word: str) -> str:

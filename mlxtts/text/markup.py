@@ -4,8 +4,10 @@
     <break time="500ms"/>  <break/>          the same as SSML 1.1 has it, also with a strength
     [Kokoro](/kˈOkəɹO/)                      a word and how it sounds, in the model's phonemes
     [word](+1)  [word](-0.5)                 a word and how much it is stressed
+    *word*  **two words**                    words that are emphasised
 
-This module knows how they are written. What becomes of a pronunciation is for others to say.
+This module knows how they are written. What becomes of a pronunciation or of emphasis is for others
+to say.
 """
 
 from __future__ import annotations
@@ -41,9 +43,16 @@ STRESS = re.compile(r"\[([^\[\]\n]+)\]\(([+-]?(?:\d|0?\.5))\)")
 WORD = re.compile(f"{PRONUNCIATION.pattern}|{STRESS.pattern}")
 BEGUN = r"\[[^\]\n]{0,200}$|\[[^\[\]\n]+\](?:\([^)\n]{0,200})?$|<b[^>\n]{0,200}$"
 
+EMPHASIS = re.compile(
+    r"(?<![^\W_])(?<!\*)(?P<stars>\*{1,3})(?![\s*])(?P<words>[^*\n]+)(?<!\s)(?P=stars)(?!\*|[^\W_])"
+)
+"""As in Markdown, but only of whole words, and in one line."""
+EMPHASIS_BEGUN = r"(?<![^\W_])(?<!\*)\*{1,3}(?![\s*])[^*\n]{0,200}\**$"
+
 HIDDEN = 0x100000  # a plane for private use: each character of it stands for something hidden
 HIDE = re.compile(f"{WORD.pattern}|{PAUSE.pattern}|[\U00100000-\U0010ffff]", re.I)
-HIDE_BEGUN = re.compile(f"{HIDE.pattern}|{BEGUN}", re.I)
+WHOLE = re.compile(f"{HIDE.pattern}|{EMPHASIS.pattern}", re.I)
+WHOLE_BEGUN = re.compile(f"{WHOLE.pattern}|{BEGUN}|{EMPHASIS_BEGUN}", re.I)
 
 
 def pauses(text: str) -> list[tuple[float, str]]:
@@ -103,16 +112,17 @@ def plain(text: str, left_out: Callable[[str], object]) -> str:
     return WORD.sub(word, text)
 
 
-def hide(text: str, *, begun: bool = False) -> tuple[str, list[str]]:
+def hide(text: str, what: re.Pattern[str] = HIDE) -> tuple[str, list[str]]:
     """The text with a character in place of each markup, so that nothing divides it, and what
-    `show` needs. `begun`: also in place of one whose end is still to come."""
+    `show` needs. `what`: HIDE; WHOLE also in place of emphasised words; WHOLE_BEGUN also of what
+    has an end that is still to come."""
     hidden: list[str] = []
 
     def one(match: re.Match[str]) -> str:
         hidden.append(match[0])
         return chr(HIDDEN + min(len(hidden) - 1, 0xFFFD))
 
-    text = (HIDE_BEGUN if begun else HIDE).sub(one, text)
+    text = what.sub(one, text)
     if len(hidden) > 0xFFFD:
         raise TextError("too much markup in one text")
     return text, hidden

@@ -18,7 +18,7 @@ def sentences(text: str, language: str = "en", *, more: bool = False) -> list[st
     within one that is still to be completed if `more` text comes."""
     from sentencex import segment
 
-    text, hidden = markup.hide(text, begun=more)
+    text, hidden = markup.hide(text, markup.WHOLE_BEGUN if more else markup.WHOLE)
     parts = [stripped for part in segment(language, text) if (stripped := part.strip())]
     return [markup.show(part, hidden) for part in parts]
 

@@ -68,6 +68,7 @@ class Config(Plain):
     languages: tuple[str, ...] = ("en",)
     tags: tuple[str, ...] = ()
     spoken_form: bool = False
+    emphasis: bool = False
     example_seconds: float = 30.0  # type: ignore[misc]
     segment_length: int = 200
     segment_pause: float = 0.0

@@ -31,6 +31,7 @@ class Config:
     sample_rate: int = SAMPLE_RATE
     tags: tuple[str, ...] = ()
     spoken_form: bool = False
+    emphasis: bool = False
     segment_length: int = 400
     segment_pause: float = 0.0
     sampling: None = None

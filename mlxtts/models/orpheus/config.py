@@ -49,6 +49,7 @@ class Config(Llama, Plain):
         "laugh", "chuckle", "sigh", "cough", "sniffle", "groan", "yawn", "gasp",
     )  # fmt: skip
     spoken_form: bool = False
+    emphasis: bool = False
     segment_length: int = 160
     segment_pause: float = 0.0
     sample_rate: int = 24_000

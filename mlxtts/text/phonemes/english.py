@@ -24,7 +24,7 @@ from mlxtts.text.phonemes.source import Mark, Part, Token
 
 MODEL = "en_core_web_sm"
 THEIRS = {"_loud", "_ordinal", "_year", "_number", "_dotted_initials", "_initials", "_aside"}
-THEIRS |= {"_silent", "_doubled_comma"}
+THEIRS |= {"_plain", "_silent", "_doubled_comma", "_space"}
 PRICE = re.compile(rf"({english.NUMBER})\s?([€£¥₹])(?!\d)")
 QUANTITY = re.compile(r"(?<![\d.,])(?:[3-9]\d{3}|2[1-9]\d\d)(?![\d,]|\.\d)")
 """Four figures that are no year, which misaki would read as one."""

@@ -58,7 +58,7 @@ def tokenizer(expressive=False):
     return made
 
 
-def llama_config(config, voices):
+def llama_config(config, voices, expressive=False):
     """config.json: Hugging Face's Llama keys, and those that mlxtts reads."""
     return {
         "architectures": ["LlamaForCausalLM"],
@@ -79,6 +79,7 @@ def llama_config(config, voices):
         "voices": list(voices),
         "tags": [],
         "spoken_form": True,
+        **({"emphasis": True} if expressive else {}),
         "segment_length": 160,
         "segment_pause": 0.2,
     }
@@ -107,7 +108,7 @@ def write_voice(out, weights, codec, config, args):
     state = {f"model.{name}": value.half().contiguous() for name, value in weights.items()}
     save_file(state, out / "model.safetensors", {"format": "pt"})
     (out / "model.safetensors").chmod(0o644)
-    write_json(out / "config.json", llama_config(config, args.voices))
+    write_json(out / "config.json", llama_config(config, args.voices, args.expressive))
     write_sampling(out, args.temperature, args.top_p, config)
     tokenizer(args.expressive).save(str(out / "tokenizer.json"))
     model = codecs.load(codec)
