@@ -13,11 +13,14 @@ import torch
 
 from mlxtts.nn import mx
 from mlxtts.nn.cache import Cache
+from mlxtts.text.lines import Utterance
 from mlxtts.voices.starter.training import (
     __main__,
     chain,
     codec,
     codec_train,
+    evaluate,
+    expressed,
     expression,
     flite,
     kernels,
@@ -417,14 +420,28 @@ def test_mlxtts_speaks_the_exported_voice_as_it_was_trained(trained, voice):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
+def test_an_expressive_voice_says_so(trained, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lm, "CONFIG", SMALL_LM)
+        call("export", "--work", trained, "--out", tmp_path, "--expressive")
+    spoken = chain.Voice(tmp_path)
+    said = spoken.speaker.request(Utterance("1", "is it *you*?", "slt"))
+    assert [segment.text for segment in said.segments] == ["is it *you*?"]
+    found = spoken.engine._model.tokens(said.segments[0].text, "slt")
+    assert found == lm.prompt("slt", "is it *you*?")
+
+
 def test_the_evaluation_prints_a_table(trained, voice, capsys):
     small = ["--heard", 1, "--timed", 2, "--voices", "slt", "--cores", 1]
+    small += ["--expressive", "--expressed", 1]
     call("evaluate", "--work", trained, *small)
     printed = capsys.readouterr().out
     assert "| whole chain | " in printed
     assert "2 utterances: " in printed
+    assert "| pitch at the end of a question |" in printed
     text = (trained / "evaluation.json").read_text()
     figures = json.loads(text)
+    assert figures["expressed"]["slt"]["end"][0] > 1.4
     assert figures["codec alone"]["rates"]["slt"][0] > figures["teacher"]["rates"]["slt"][0]
 
     def never(*_):
@@ -436,6 +453,28 @@ def test_the_evaluation_prints_a_table(trained, voice, capsys):
         call("evaluate", "--work", trained, "--resume", *small)
     assert capsys.readouterr().out == printed
     assert (trained / "evaluation.json").read_text() == text
+
+
+def test_what_is_expressed_is_measured_side_by_side(speaker):
+    jobs = expressed.plan(2, ["slt", "kal16"])
+    assert len(jobs) == 16
+    taught = evaluate.teach_all(jobs, 2, expressive=True)
+    plain = [taught[k | 1] for k in range(len(jobs))]  # a voice that says all lines plainly
+    figures = expressed.measure(jobs, taught, plain, 2)
+    assert list(figures) == ["slt", "kal16"]
+    for name, least, most in (("end", 1.4, 1.7), ("pitch", 1.15, 1.35), ("word", 1.2, 1.4)):
+        taught_ratio, plain_ratio = figures["slt"][name]
+        assert least < taught_ratio < most
+        assert plain_ratio == pytest.approx(1, abs=0.06)
+    assert figures["slt"]["risen"] == [1, 0]
+    for name in ("end", "pitch"):
+        assert figures["kal16"][name] == pytest.approx([1, 1], abs=0.05)
+    again = expressed.measure(jobs, taught, [audio.copy() for audio in taught], 2)
+    for part in again.values():
+        assert all(teachers == chains for teachers, chains in part.values())
+    silent = expressed.measure(jobs[:8], taught[:8], [np.zeros(4800, np.float32)] * 8, 1)
+    assert [silent["slt"][name][1] for name in ("end", "pitch", "length")] == [None] * 3
+    assert "/ - |" in expressed.table(silent)
 
 
 def test_encode_part_of_the_shards_only(trained):

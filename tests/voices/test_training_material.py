@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mlxtts.voices.starter.training import (
+    __main__,
     chain,
     evaluate,
     expression,
@@ -34,6 +35,38 @@ def test_held_out_lines_are_a_thousand_different_ones_in_the_alphabet():
     lines = text.held_out()
     assert len(set(lines)) == len(lines) == 1000
     assert all(text.normalise(line) == line for line in lines)
+
+
+def test_lines_to_express_are_in_the_alphabet_and_not_among_the_held_out():
+    lines = text.held_out(text.EXPRESSED)
+    asked = [line for line in lines if expression.read(line).rises]
+    stressed = [line for line in lines if len(expression.read(line).emphasised) == 1]
+    assert asked + stressed == lines
+    assert len(asked) == len(stressed) == 25
+    bare = {line.replace("*", "") for line in lines}
+    assert len(bare) == 50
+    assert {text.normalise(line) for line in lines} == bare
+    assert not bare & {*text.held_out()}
+
+
+def test_lines_to_express_are_in_no_training_text(tmp_path):
+    (tmp_path / "words").write_text("boat\nship\n")
+    (tmp_path / "quotes").write_text(
+        "Nobody knows why.\n%\nDid the kettle boil over again?\n%\nWe waited here.\n"
+    )
+    options = [
+        "--fortunes",
+        tmp_path,
+        "--wordnet",
+        tmp_path / "none",
+        "--words",
+        tmp_path / "words",
+    ]
+    options += ["--number", 50, "--work", tmp_path]
+    __main__.main(["text", *map(str, options)])
+    lines = text.read(tmp_path / "text.txt.gz")
+    assert any("nobody knows" in line for line in lines)
+    assert not any("kettle" in line for line in lines)
 
 
 def test_the_maker_never_makes_an_excluded_line(tmp_path):

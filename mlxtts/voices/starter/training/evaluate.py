@@ -5,7 +5,8 @@ teacher, durations, speed.
 writes WORK/evaluation.json; with ``--resume``, what was already spoken and heard is taken from
 WORK/evaluation.progress. Lines come from heldout.txt: the first 200 are spoken in every voice
 and listened to, the others in one voice each and only timed. The codec's encoder is torch's, as in
-training; all else is mlxtts, as a listener gets it.
+training; all else is mlxtts, as a listener gets it. With ``--expressive`` a second table is of what
+expressed.py measures.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import listen, measures, teacher, text
+from . import expressed, listen, measures, teacher, text
 from .flite import Flite
 from .log import say
 from .progress import Progress
@@ -34,6 +35,7 @@ def add_arguments(parser):
     option("--lines", default=str(text.HELD_OUT), help="sentences, one a line")
     option("--heard", type=int, default=200, help="so many of them are listened to")
     option("--timed", type=int, default=1000, help="so many are spoken")
+    option("--expressed", type=int, default=25, help="questions, and emphasised words, to measure")
     option("--skip", type=int, default=0, help="lines to leave out at the beginning")
     teacher.add_manner(parser)
     option("--temperature", type=float, default=None, help="in place of the voice's own")
@@ -136,10 +138,19 @@ def plan(lines, args):
 
 def settings(args, folder):
     """What the results depend on."""
-    names = "heard timed skip voices expressive temperature top_p seed".split()
-    paths = [*sorted(p for p in folder.rglob("*") if p.is_file()), Path(args.lines)]
+    names = "heard timed expressed skip voices expressive temperature top_p seed".split()
+    paths = [*sorted(p for p in folder.rglob("*") if p.is_file()), Path(args.lines), text.EXPRESSED]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     return {name: getattr(args, name) for name in names} | {"files": digests}
+
+
+def express(args, kept, voices):
+    """What expressed.py measures, of each voice."""
+    jobs = expressed.plan(args.expressed, args.voices)
+    taught = teach_all(jobs, args.cores, args.expressive)
+    spoken = kept.go_on("expressed", lambda n: voices.speak(jobs, args.seed, first=n))
+    say("evaluate: the voice has expressed itself")
+    return expressed.measure(jobs, taught, [s.audio for s in spoken], args.cores)
 
 
 def measure(args):
@@ -169,6 +180,8 @@ def measure(args):
             )
             spoken = [*spoken, *timed]
             figures["durations"] = durations(spoken, references)
+            if args.expressive and args.expressed:
+                figures["expressed"] = express(args, kept, voices)
     for row, audios in made.items():
         heard = kept.go_on(row, lambda n, a=audios: listen.hear_each(a[n:], args.cores))
         figures[row] = {"rates": rates(jobs, heard, args.voices)}
@@ -207,6 +220,8 @@ def table(figures, voices):
             f"limit; median {d['median']:.3f}. Model {speed['model']:.1f} and decoder "
             f"{speed['decoder']:.1f} times real time."
         )
+    if "expressed" in figures:
+        out += ["", expressed.table(figures["expressed"])]
     return "\n".join(out)
 
 
