@@ -25,9 +25,6 @@ from tests.pulse import Loudspeaker
 settings.register_profile("mlxtts", deadline=None)  # a busy machine is no bug
 settings.load_profile("mlxtts")
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # of these there are as many as cores
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "bin"
 STARTER = ROOT / "mlxtts" / "voices" / "starter"
