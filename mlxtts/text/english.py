@@ -280,9 +280,9 @@ def _aside(match: re.Match[str]) -> str:
     return ", "
 
 
-@rule(f"[{re.escape(''.join(SIGNS))}]")
+@rule(f"<[a-z]+>|[{re.escape(''.join(SIGNS))}]")  # the first is a tag
 def _sign(match: re.Match[str]) -> str:
-    return f" {SIGNS[match[0]]} "
+    return f" {SIGNS[match[0]]} " if match[0] in SIGNS else match[0]
 
 
 @rule(r"[\"*_`^|\\/]+")

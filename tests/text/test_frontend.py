@@ -38,6 +38,8 @@ def test_tags() -> None:
     assert texts(frontend, "<laugh>") == ("<laugh>",)
     assert texts(frontend, "a <sigh> <gasp>") == ("a",)
     assert frontend.new_tags() == ["<gasp>"]
+    words = Frontend(("laugh",), True, 100)
+    assert texts(words, "Ha <laugh> 3 < 4 <sigh>") == ("Ha <laugh> three less than four",)
     frontend.leave_out("∆")
     assert frontend.new_tags() == ["∆"]
     assert frontend.new_tags() == []
