@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from snac import SNAC
 from snac.layers import NoiseBlock
 from transformers import LlamaConfig, LlamaForCausalLM, MimiModel
+from transformers.initialization import no_init_weights
 
 Tensors = dict[str, np.ndarray]
 
@@ -70,7 +71,8 @@ def mimi_encode(model: MimiModel, samples: np.ndarray) -> list[list[int]]:
 
 def llama_model(config: dict[str, Any], tensors: Tensors) -> LlamaForCausalLM:
     known = {key: value for key, value in config.items() if key != "model_type"}
-    model = LlamaForCausalLM(LlamaConfig(**known, attn_implementation="eager")).float()
+    with no_init_weights():  # which would take longer than all else
+        model = LlamaForCausalLM(LlamaConfig(**known, attn_implementation="eager")).float()
     _load(model, tensors, ("lm_head.",))
     model.tie_weights()
     return model
