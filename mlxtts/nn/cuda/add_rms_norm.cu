@@ -2,7 +2,6 @@
 // each THREADS-th piece of it.
 constexpr int PIECES = N / SIZE<T>, EACH = (PIECES + THREADS - 1) / THREADS;
 const size_t begin = blockIdx.x * size_t(N);
-__shared__ float squares[THREADS / 32];
 Piece<T> both[EACH];
 float square = 0;
 #pragma unroll
@@ -19,12 +18,7 @@ for (int i = 0; i < EACH; i++) {
   }
   *reinterpret_cast<Piece<T>*>(sum + at) = both[i];
 }
-for (int far = 16; far; far /= 2) square += __shfl_xor_sync(0xffffffff, square, far);
-if (threadIdx.x % 32 == 0) squares[threadIdx.x / 32] = square;
-__syncthreads();
-float whole = 0;
-for (int w = 0; w < THREADS / 32; w++) whole += squares[w];
-const float scale = rsqrtf(whole / N + eps[0]);
+const float scale = rsqrtf(summed<THREADS>(square) / N + eps[0]);
 #pragma unroll
 for (int i = 0; i < EACH; i++) {
   const int piece = i * THREADS + threadIdx.x;

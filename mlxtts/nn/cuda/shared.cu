@@ -107,6 +107,18 @@ __device__ inline float scale_of(float mine, float* all, int count) {
   return most > 0 ? most / 127 : 1.0f;
 }
 
+// What the THREADS of a block have in all.
+template <int THREADS>
+__device__ inline float summed(float x) {
+  __shared__ float parts[THREADS / 32];
+  for (int far = 16; far; far /= 2) x += __shfl_xor_sync(0xffffffff, x, far);
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+  __syncthreads();
+  float total = 0;
+  for (int w = 0; w < THREADS / 32; w++) total += parts[w];
+  return total;
+}
+
 // What the threads with one place in their warps, L of a block, have in all.
 template <int L>
 __device__ inline float across(float x) {
@@ -168,43 +180,35 @@ template <typename T, int N, int PER, int THREADS>
 struct Factor {
   static constexpr int PIECES = N / PER, CHUNKS = PER / 8;
   static constexpr int EACH = (N / 8 + THREADS - 1) / THREADS;
-  struct alignas(16) Chunk {
-    T x[8];
-  };
-  Chunk chunks[N / 8];
-  float sums[PIECES], squares[THREADS / 32];
+  Piece<T> chunks[N / 8];
+  float sums[PIECES];
 
   __device__ void take(const T* from) {
     for (int n = threadIdx.x; n < N / 8; n += THREADS)
-      put(n, reinterpret_cast<const Chunk*>(from)[n]);
+      put(n, reinterpret_cast<const Piece<T>*>(from)[n]);
     add();
   }
 
   // The same by its root mean square, times `weight`.
   __device__ void take(const T* from, const T* weight, float eps) {
-    Chunk mine[EACH];
+    Piece<T> mine[EACH];
     float square = 0;
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
       const int n = i * THREADS + threadIdx.x;
       if (n >= N / 8) break;
-      mine[i] = reinterpret_cast<const Chunk*>(from)[n];
+      mine[i] = reinterpret_cast<const Piece<T>*>(from)[n];
       for (int e = 0; e < 8; e++) {
         const float x = static_cast<float>(mine[i].x[e]);
         square += x * x;
       }
     }
-    for (int far = 16; far; far /= 2) square += __shfl_xor_sync(0xffffffff, square, far);
-    if (threadIdx.x % 32 == 0) squares[threadIdx.x / 32] = square;
-    __syncthreads();
-    float whole = 0;
-    for (int w = 0; w < THREADS / 32; w++) whole += squares[w];
-    const float scale = rsqrtf(whole / N + eps);
+    const float scale = rsqrtf(summed<THREADS>(square) / N + eps);
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
       const int n = i * THREADS + threadIdx.x;
       if (n >= N / 8) break;
-      const Chunk by = reinterpret_cast<const Chunk*>(weight)[n];
+      const Piece<T> by = reinterpret_cast<const Piece<T>*>(weight)[n];
       for (int e = 0; e < 8; e++) {
         const float x = static_cast<float>(mine[i].x[e]) * scale * static_cast<float>(by.x[e]);
         mine[i].x[e] = static_cast<T>(x);
@@ -214,13 +218,12 @@ struct Factor {
     add();
   }
 
-  __device__ void get(int piece, int chunk, float (&to)[8]) const {
-    const Chunk from = chunks[chunk * PIECES + piece];
-    for (int e = 0; e < 8; e++) to[e] = static_cast<float>(from.x[e]);
+  __device__ void get(int piece, int chunk, float* to) const {
+    unpack(chunks[chunk * PIECES + piece], to);
   }
 
  private:
-  __device__ void put(int n, const Chunk& chunk) { chunks[n % CHUNKS * PIECES + n / CHUNKS] = chunk; }
+  __device__ void put(int n, const Piece<T>& chunk) { chunks[n % CHUNKS * PIECES + n / CHUNKS] = chunk; }
 
   // What the numbers of each piece are in all, where pieces are packed.
   __device__ void add() {

@@ -19,11 +19,6 @@ EPS = mx.array([1e-5])
 PACKINGS = [None, Packing(64, 4), Packing(32, 4), Packing(128, 8), Packing(32, 8)]
 
 
-@pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Device:
-    return Device(tmp_path_factory.mktemp("alone"))
-
-
 @pytest.fixture(autouse=True)
 def kernels_on_a_cpu(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alone, "kernel", device.kernel)

@@ -20,11 +20,6 @@ from tests.nn.kernels import numbers
 pytestmark = needs("g++")
 
 
-@pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Device:
-    return Device(tmp_path_factory.mktemp("units"))
-
-
 @pytest.fixture(autouse=True)
 def kernels_on_a_cpu(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units, "kernel", device.kernel)

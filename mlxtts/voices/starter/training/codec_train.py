@@ -128,8 +128,7 @@ class Trainer:
         path = folder / "checkpoint.pt"
         kept = torch.load(path, map_location=self.step.device, weights_only=True)
         self.step.model.load_state_dict(kept["model"])
-        joint = [*self.step.model.parameters(), *self.step.heads.parameters()]
-        return self._fill(joint, kept["average"])
+        return self._fill(self.step.parameters, kept["average"])
 
     @staticmethod
     @torch.no_grad()
