@@ -5,6 +5,7 @@ means what it says.
 import gzip
 import json
 import shutil
+import subprocess
 import types
 
 import numpy as np
@@ -28,6 +29,7 @@ from mlxtts.voices.starter.training import (
     lm,
     lm_data,
     lm_train,
+    pipeline,
     teacher,
 )
 
@@ -483,3 +485,21 @@ def test_encode_part_of_the_shards_only(trained):
     assert [p.stem for p in (trained / "codes").iterdir()] == ["00001"]
     call("encode", "--work", trained, "--device", "cpu", "--chunk", 64, "--resume")
     assert len(list((trained / "codes").iterdir())) == len(teacher.shards(trained)) == 3
+
+
+# everything
+
+
+def test_a_step_that_fails_in_the_background_ends_everything(tmp_path, monkeypatch):
+    jobs = {}
+
+    def start(self, step, *options, threads=2):
+        command = {"codec": ["sleep", "60"], "text": ["true"], "teacher": ["false"]}[step]
+        jobs[step] = subprocess.Popen(command)
+        return jobs[step]
+
+    monkeypatch.setattr(pipeline.Pipeline, "start", start)
+    with pytest.raises(SystemExit) as ending:
+        call("all", "--work", tmp_path, "--devices", "cpu")
+    assert ending.value.code == 1
+    assert jobs["codec"].wait(10) < 0

@@ -43,6 +43,7 @@ class Pipeline:
         self.devices = args.devices or self._gpus() or ["cpu"]
         self.budget = args.budget or GPU_SECONDS / len(self.devices)
         self.tiny = TINY if args.tiny else {}
+        self.helpers = []  # what goes on in the background
         say(f"all: {self.devices}, {args.cores} cores, {self.budget:.0f} s")
 
     @staticmethod
@@ -88,36 +89,37 @@ class Pipeline:
         cores = max(1, args.cores - 1 - len(self.devices))
         options = ["--cores", cores, *(["--twice", args.twice] if args.twice else [])]
         codec = self.together("codec", *self.until(args.codes))  # gets ready meanwhile
-        helpers = [*codec]
+        self.helpers += codec
         try:
             self.wait(self.start("text", "--number", args.number, "--emphasis", emphasis))
-            helpers.append(self.start("teacher", *options, *teacher.manner(args), threads=1))
+            self.helpers.append(self.start("teacher", *options, *teacher.manner(args), threads=1))
             self.wait(*codec)
-            for device, part in self.ranked():
-                helpers.append(self.start("encode", "--watch", "--device", device, "--part", part))
+            self.helpers += [
+                self.start("encode", "--watch", "--device", device, "--part", part)
+                for device, part in self.ranked()
+            ]
             until = self.until(1 - args.closing / self.budget)
             self.wait(*self.together("lm", "--first", args.first, *until))
         finally:
-            for job in helpers:
+            for job in self.helpers:
                 job.terminate()
+            self.helpers.clear()
         self.wait(self.start("export", *teacher.manner(args)))
 
     def until(self, share):
         """The option that ends a step when such a share of the budget is used."""
         return ["--until", f"{self.begin + share * self.budget:.0f}"]
 
-    @staticmethod
-    def wait(*jobs):
-        """Wait for processes; one that fails ends everything."""
+    def wait(self, *jobs):
+        """Wait for processes; one that fails, here or in the background, ends everything."""
         left = [*jobs]
         while left:
-            codes = [job.poll() for job in left]
-            if any(codes):
-                say(f"all: a step failed: {codes}")
+            if any(job.poll() for job in (*left, *self.helpers)):
+                say("all: a step failed")
                 for job in left:
                     job.kill()
                 raise SystemExit(1)
-            left = [job for job, code in zip(left, codes, strict=True) if code is None]
+            left = [job for job in left if job.poll() is None]
             time.sleep(0.2)
 
 
