@@ -289,6 +289,7 @@ def take_part(place, step, work, options):
     trainer = TOGETHER[step].Trainer(TOGETHER[step].defaults(**options))
     number = torch.tensor([place + 1.0])
     trainer.ranks.mean(number)
+    assert step != "codec" or trainer.step.batch == options["batch"] / 2
     told = trainer.ranks.told(place + 3.0)
     trainer.run()
     parameters = trainer.step.parameters if step == "codec" else trainer.parameters
@@ -298,7 +299,7 @@ def take_part(place, step, work, options):
 
 @pytest.mark.parametrize("step", TOGETHER)
 def test_two_processes_train_one_model(trained, step):
-    options = codec_options(trained, steps=52, revive=1.0, batch=1, segment=4096)
+    options = codec_options(trained, steps=52, revive=1.0, batch=4, segment=4096)
     if step == "lm":
         options = {"work": str(trained), "steps": 5, "tokens": 600, "kinds": 2, "lr": 1e-2}
         options |= {"config": SMALL_LM, "device": "cpu"}

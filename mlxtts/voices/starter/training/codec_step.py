@@ -21,8 +21,8 @@ class Step:
     and ``update``; each can be captured in a CUDA graph.
     """
 
-    def __init__(self, speech, options):
-        self.speech, self.options = speech, options
+    def __init__(self, speech, options, batch):
+        self.speech, self.options, self.batch = speech, options, batch
         device = self.device = speech.device
         self.cuda = device.type == "cuda"
         self.model = codecs.build(options.config).to(device)
@@ -66,7 +66,7 @@ class Step:
     def find(self):
         """The gradients on a fresh batch."""
         o = self.options
-        heard, wanted, phones = self.speech.draw(o.batch, o.segment)
+        heard, wanted, phones = self.speech.draw(self.batch, o.segment)
         with torch.no_grad():
             reference = self.mel.spectra(wanted[:, 0])
         values = dict.fromkeys(STATS[:-1], torch.zeros((), device=self.device))
@@ -126,7 +126,7 @@ class Step:
 
         Returns how many were revived at each level.
         """
-        heard, _, _ = self.speech.draw(self.options.batch, self.options.segment)
+        heard, _, _ = self.speech.draw(self.batch, self.options.segment)
         residual, revived = codecs.forward(self.model.encoder, heard), []
         for level, quantizer in enumerate(self.model.quantizer.quantizers):
             latent = (

@@ -34,7 +34,7 @@ def add_arguments(parser):
     option("--steps", type=int, default=0, help="or: how many steps")
     option("--hours", type=float, default=80, help="room for so much audio on the device")
     option("--first", type=float, default=300, help="seconds of audio to wait for")
-    option("--batch", type=int, default=16)
+    option("--batch", type=int, default=16, help="stretches a step, of all processes together")
     option("--segment", type=int, default=24576, help="samples of a stretch")
     option("--lr", type=float, default=4e-4)
     option("--flat", type=float, default=0.5, help="share of the time before the rate falls")
@@ -68,7 +68,7 @@ class Trainer:
         self.ranks = ranks.Ranks(args, device)
         torch.manual_seed(0)
         self.speech = Speech(args.work, device, args.hours)
-        self.step = Step(self.speech, args)
+        self.step = Step(self.speech, args, max(1, args.batch // self.ranks.count))
         if args.start:
             self._start_from(Path(args.work) / args.start)
         self.average = [p.detach().clone() for p in self.step.parameters]

@@ -25,7 +25,7 @@ def add_arguments(parser):
     option("--devices", nargs="*", help="where to train (every GPU, or cpu)")
     option("--cores", type=int, default=os.cpu_count(), help="processor cores to use")
     option("--budget", type=float, default=0, help="for everything; 50 minutes of one GPU")
-    option("--codes", type=float, default=0.55, help="share of it until the codes are fixed")
+    option("--codes", type=float, default=0.6, help="share of it until the codes are fixed")
     option("--closing", type=float, default=20, help="time to keep for export")
     option("--twice", type=int, default=0, help="shards with two views, for the codec")
     option("--first", type=float, default=15, help="hours of codes to start the model with")
