@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import teacher
+from . import teacher, text
 from .log import say
 
 GPU_SECONDS = 3000  # for everything, as long as nothing else is asked for
@@ -29,7 +29,7 @@ def add_arguments(parser):
     option("--closing", type=float, default=20, help="time to keep for export")
     option("--twice", type=int, default=0, help="shards with two views, for the codec")
     option("--first", type=float, default=15, help="hours of codes to start the model with")
-    option("--number", type=int, default=220_000, help="lines of text")
+    option("--number", type=int, default=text.NUMBER, help="lines of text")
     option("--emphasis", type=float, default=0.1, help="share of lines with *words*, if expressive")
     teacher.add_manner(parser)
     option("--tiny", action="store_true", help="toy sizes, to see that everything runs")

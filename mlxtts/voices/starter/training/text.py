@@ -21,6 +21,7 @@ CHARACTERS = " abcdefghijklmnopqrstuvwxyz',.?!;:-"
 HELD_OUT = Path(__file__).with_name("heldout.txt")
 EXPRESSED = Path(__file__).with_name("expressed.txt")
 SKIP = {"ascii-art", "translate-me", "perl", "zippy", "limerick", "goedel"}
+NUMBER = 300_000  # lines
 SHARES = {
     "whole": 0.30,
     "span": 0.20,
@@ -174,7 +175,7 @@ def make(number, fortunes_dir, wordnet_dir, words_file, seed=1, exclude=(), emph
 
 def add_arguments(parser):
     """Options of the ``text`` step."""
-    parser.add_argument("--number", type=int, default=220_000, help="lines to make")
+    parser.add_argument("--number", type=int, default=NUMBER, help="lines to make")
     parser.add_argument("--fortunes", default="/usr/share/games/fortunes")
     parser.add_argument("--wordnet", default="/usr/share/wordnet")
     parser.add_argument("--words", default="/usr/share/dict/words")
