@@ -32,6 +32,11 @@ STARTER = ROOT / "mlxtts" / "voices" / "starter"
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as cores: a worker waits a third of its time for servers and browsers."""
+    return max(1, 3 * (os.cpu_count() or 1) // 2)
+
+
 def environment(**more: str) -> dict[str, str]:
     """The environment of a command: this checkout's commands first, this Python next."""
     path = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
