@@ -16,6 +16,7 @@ from . import lm, teacher
 
 HELD_BACK = 256  # sequences for validation
 LONGEST = 1200  # input tokens; longer sequences are rare
+ROOM = 450_000  # sequences
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Sequences:
     tensors stay where they are when more comes in, so a captured step sees it.
     """
 
-    def __init__(self, work, codes, device, room=450_000, first=0.0, patience=600):
+    def __init__(self, work, codes, device, room=ROOM, first=0.0, patience=600):
         self.work, self.device, self.room, self.seen = work, device, room, set()
         self.folder = Path(work) / codes
         self.prompts = torch.zeros(room * 64, dtype=torch.int16, device=device)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from . import careful, lm, ranks
-from .lm_data import Sequences
+from .lm_data import ROOM, Sequences
 from .log import say
 
 
@@ -38,7 +38,7 @@ def add_arguments(parser):
     option("--average", type=float, default=0.999, help="memory of the running average")
     option("--save-every", type=float, default=60, help="seconds between checkpoints")
     option("--first", type=float, default=0.0, help="hours of speech to wait for")
-    option("--room", type=int, default=450_000, help="room for so many sequences on the device")
+    option("--room", type=int, default=ROOM, help="room for so many sequences on the device")
     option("--no-graph", action="store_true", help="no CUDA graphs")
     ranks.add_arguments(option)
     parser.set_defaults(config=None)
