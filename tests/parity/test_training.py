@@ -423,6 +423,21 @@ def test_mlxtts_speaks_the_exported_voice_as_it_was_trained(trained, voice):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
+def test_training_starts_from_an_exported_voice(trained, voice):
+    options = {"work": str(trained), "tokens": 600, "kinds": 2, "config": SMALL_LM, "device": "cpu"}
+    model = lm_train.Trainer(lm_train.defaults(**options, start=str(voice))).model
+    kept = torch.load(trained / "lm" / "model.pt", weights_only=True)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, kept[name].float())
+    changes = codec_options(trained, name="again", start=str(voice / "codec"))
+    step = codec_train.Trainer(codec_train.defaults(**changes)).step
+    written = codec.load(voice / "codec").state_dict()
+    for name, value in codec.folded_state(step.model).items():
+        torch.testing.assert_close(value, written[name], rtol=1e-3, atol=1e-4)
+    step.find()
+    assert step.revive(step.parameters) == [0, 0, 0]  # no code counts as unused yet
+
+
 def test_an_expressive_voice_says_so(trained, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lm, "CONFIG", SMALL_LM)
@@ -489,6 +504,22 @@ def test_encode_part_of_the_shards_only(trained):
 
 
 # everything
+
+
+def test_everything_can_start_from_an_exported_voice(tmp_path, monkeypatch):
+    told = {}
+
+    def start(self, step, *options, threads=2):
+        told[step] = [str(option) for option in options]
+        return subprocess.Popen(["true"])
+
+    monkeypatch.setattr(pipeline.Pipeline, "start", start)
+    call("all", "--work", tmp_path, "--devices", "cpu", "--start", tmp_path / "voice")
+    for step, folder in (("codec", "voice/codec"), ("lm", "voice")):
+        words = told[step]
+        assert words[words.index("--start") + 1] == str(tmp_path / folder)
+    call("all", "--work", tmp_path, "--devices", "cpu")
+    assert "--start" not in told["codec"] + told["lm"]
 
 
 def test_a_step_that_fails_in_the_background_ends_everything(tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ def add_arguments(parser):
     """Options of the ``codec`` step."""
     option = parser.add_argument
     option("--name", default="codec", help="folder in WORK to write")
-    option("--start", default="", help="folder in WORK of a codec to start from")
+    option("--start", default="", help="a codec to start from: a folder in WORK, or a voice's")
     option("--device", default="cuda:0" if torch.cuda.is_available() else "cpu")
     option("--seconds", type=float, default=600, help="how long to train, warm-up not counted")
     option("--until", type=float, default=0, help="or: be done by this time (seconds since 1970)")
@@ -123,6 +123,7 @@ class Trainer:
 
     def _start_from(self, folder):
         """Take the averaged weights of a checkpoint, or those of an exported codec."""
+        self.step.use.fill_(10.0)  # all are in use, until it shows that they are not
         if not (folder / "checkpoint.pt").exists():
             return codecs.restore(self.step.model, folder)
         path = folder / "checkpoint.pt"

@@ -6,8 +6,11 @@ prompt, the architecture and how its loss looks at each slot's own block of the 
 which is what sampling does.
 """
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 from .codec import SLOTS
@@ -185,3 +188,12 @@ class Llama(nn.Module):
         )
         rest_loss = F.pad(rest_loss.view(batch, count, SLOTS - 1), (1, 0))
         return rest_loss, start_loss.view(batch, count + 1)
+
+
+def restore(model, folder):
+    """Give ``model`` the weights in ``folder``: those of a training, or of an exported voice."""
+    path = Path(folder) / "model.pt"
+    if path.exists():
+        return model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    state = load_file(Path(folder) / "model.safetensors")
+    return model.load_state_dict({k.removeprefix("model."): v for k, v in state.items()})

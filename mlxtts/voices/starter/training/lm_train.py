@@ -25,7 +25,7 @@ def add_arguments(parser):
     option("--device", default="cuda:0" if torch.cuda.is_available() else "cpu")
     option("--name", default="lm", help="folder in WORK to write")
     option("--codes", default="codes", help="folder in WORK of the codes")
-    option("--start", default="", help="folder in WORK of a model to start from")
+    option("--start", default="", help="a model to start from: a folder in WORK, or a voice's")
     option("--flat", type=float, default=0.0, help="share of the time before the rate falls")
     option("--seconds", type=float, default=840, help="how long to train")
     option("--until", type=float, default=0, help="or: be done by this time (seconds since 1970)")
@@ -62,8 +62,7 @@ class Trainer:
         self.rows = [torch.zeros(size, dtype=torch.long, device=device) for size in self.sizes]
         self.model = lm.Llama(args.config).to(device)
         if args.start:
-            path = Path(args.work) / args.start / "model.pt"
-            self.model.load_state_dict(torch.load(path, map_location=device, weights_only=True))
+            lm.restore(self.model, Path(args.work) / args.start)
         self.parameters = list(self.model.parameters())
         matrices = [p for p in self.parameters if p.ndim > 1]
         vectors = [p for p in self.parameters if p.ndim < 2]

@@ -17,6 +17,8 @@ from . import teacher, text
 from .log import say
 
 GPU_SECONDS = 3000  # for everything, as long as nothing else is asked for
+GOING_ON = ["--lr", "3e-4", "--flat", "0.4", "--settle", "1000", "--agree", "3"]
+"""How a codec is trained that can speak already; its heads are new."""
 
 
 def add_arguments(parser):
@@ -32,6 +34,7 @@ def add_arguments(parser):
     option("--number", type=int, default=text.NUMBER, help="lines of text")
     option("--emphasis", type=float, default=0.1, help="share of lines with *words*, if expressive")
     teacher.add_manner(parser)
+    option("--start", default="", help="an exported voice to start from")
     option("--tiny", action="store_true", help="toy sizes, to see that everything runs")
 
 
@@ -88,7 +91,11 @@ class Pipeline:
         emphasis = args.emphasis if args.expressive else 0
         cores = max(1, args.cores - 1 - len(self.devices))
         options = ["--cores", cores, *(["--twice", args.twice] if args.twice else [])]
-        codec = self.together("codec", *self.until(args.codes))  # gets ready meanwhile
+        start = {"codec": [], "lm": []}
+        if args.start:
+            voice = Path(args.start).resolve()
+            start = {"codec": ["--start", voice / "codec", *GOING_ON], "lm": ["--start", voice]}
+        codec = self.together("codec", *start["codec"], *self.until(args.codes))  # gets ready
         self.helpers += codec
         try:
             self.wait(self.start("text", "--number", args.number, "--emphasis", emphasis))
@@ -99,7 +106,7 @@ class Pipeline:
                 for device, part in self.ranked()
             ]
             until = self.until(1 - args.closing / self.budget)
-            self.wait(*self.together("lm", "--first", args.first, *until))
+            self.wait(*self.together("lm", "--first", args.first, *start["lm"], *until))
         finally:
             for job in self.helpers:
                 job.terminate()
