@@ -306,5 +306,5 @@ def test_the_starter_stays_whole(tmp_path: Path) -> None:
     outcome = Source("starter").write(target, FOUR)
     assert outcome.before == sum(t.nbytes for t in loading.read_checkpoint(STARTER).values())
     assert 4.5 < outcome.bits < 4.6
-    assert Speaker(str(target)).config.voices == ("slt", "rms")
+    assert Speaker(str(target)).config.voices == ("slt", "rms", "awb", "kal16")
     assert hub.own_codec(target)

@@ -30,7 +30,7 @@ def speech() -> Speech:
 def test_a_model_says_what_it_is(speech: Speech) -> None:
     assert speech.name == "starter"
     assert speech.sample_rate == 24_000
-    assert speech.voices == ("slt", "rms")
+    assert speech.voices == ("slt", "rms", "awb", "kal16")
     assert speech.languages == ("en",)
     assert load_model("starter") is speech
 
@@ -107,7 +107,7 @@ def test_text_with_nothing_in_it(
 
 
 def test_voices_and_models_that_are_not_there(speech: Speech) -> None:
-    with pytest.raises(VoiceError, match="the voices are slt, rms"):
+    with pytest.raises(VoiceError, match="the voices are slt, rms, awb, kal16"):
         speech.speak("Hi.", "nobody")
     with pytest.raises(ModelError):
         load_model("/nowhere")

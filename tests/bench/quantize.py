@@ -1,7 +1,7 @@
 """what quantising the starter voice costs
 
 Size, divergence as mlxtts-quantize measures it, and what pocketsphinx hears wrongly: character
-errors of each voice, and word errors of both, on the sentences of the hearing test.
+errors of each voice and of all, and word errors of all, on the sentences of the hearing test.
 """
 
 import json
@@ -45,5 +45,5 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 
 def main() -> None:
-    head = ["", "MB", "bits a weight", "nats a token", "slt CER", "rms CER", "WER"]
+    head = ["", "MB", "bits a weight", "nats a token", *hearing.CHARACTER_ERRORS, "all", "WER"]
     table(head, rows())

@@ -213,7 +213,7 @@ def test_what_came_before_the_error_is_heard(
         ("🎉\n".encode(), "stdin: line 1: nothing to speak in '🎉'"),
         (b"x" * 10_000_000, "stdin: line 1: longer than 1048576 bytes"),
         (b'{"text": 1}', "stdin: line 1: text must be a string"),
-        (b'{"text": "a", "voice": "x"}', "line 1: voice 'x': unknown; the voices are slt, rms"),
+        (b'{"text": "a", "voice": "x"}', "voice 'x': unknown; the voices are slt, rms, awb, kal16"),
         (RANDOM.replace(b"\n", b""), "stdin: line 1: not UTF-8"),
     ],
 )
@@ -235,7 +235,7 @@ def test_a_bad_line_does_not_keep_the_others_from_being_said(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason", "status"),
     [
-        (["--voice", "x"], "voice 'x': unknown; the voices are slt, rms", 1),
+        (["--voice", "x"], "voice 'x': unknown; the voices are slt, rms, awb, kal16", 1),
         (["--model", "nowhere"], "model 'nowhere': neither a folder nor a name", 1),
         (["--model", "."], "model '.': not a model folder: no config.json in .", 1),
         (["--max-tokens", "6"], "--max-tokens: must be at least 7, the tokens of a frame", 2),

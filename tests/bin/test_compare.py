@@ -102,7 +102,7 @@ def test_lines_for_people_and_text_from_stdin(run: Run) -> None:
         ("...", 1, "line 1: nothing to speak in '...'"),
         ("''", 1, "text: no text"),
         ("< /dev/null", 1, "stdin: no text"),
-        ("--voice tara Hello", 1, "voice 'tara': unknown; the voices are slt, rms"),
+        ("--voice tara Hello", 1, "voice 'tara': unknown; the voices are slt, rms, awb, kal16"),
         ("--also louder=1 Hello", 2, "'louder=1': must be NAME=VALUE, with one of model,"),
         ("--also voice=tara Hello", 1, "voice 'tara': unknown"),
         ("--method loud Hello", 2, "argument --method: invalid choice: 'loud'"),

@@ -282,7 +282,7 @@ def test_what_models_there_are(online: Run, run: Run, hub: Hub, small: Files) ->
     table = {row[0]: row[1:] for row in rows}
     assert table["starter"][:2] == ["model", "embedded"]
     assert int(table["starter"][2]) > 10_000_000
-    assert table["starter"][3:] == ["mit", "en", "slt,rms"]
+    assert table["starter"][3:] == ["mit", "en", "slt,rms,awb,kal16"]
     assert table["orpheus-fr"] == [
         "model",
         "absent",

@@ -23,7 +23,7 @@ def test_alone_it_lists_the_commands(run: Run, tmp_path: Path) -> None:
 
 
 def test_it_becomes_the_command(run: Run) -> None:
-    assert run("mlxtts", "tokens", "--list-voices").stdout == b"slt\nrms\n"
+    assert run("mlxtts", "tokens", "--list-voices").stdout == b"slt\nrms\nawb\nkal16\n"
     done = run("mlxtts", "wav", "--bogus")
     assert done.returncode == 2
     assert error_of(done).startswith("mlxtts-wav: unrecognized arguments: --bogus")

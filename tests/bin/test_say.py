@@ -40,7 +40,7 @@ def test_wav_to_a_pipe(run: Run) -> None:
 
 
 def test_voices_are_listed_as_say_does(run: Run) -> None:
-    assert run("mlxtts-say", "-v", "?").stdout == b"slt\nrms\n"
+    assert run("mlxtts-say", "-v", "?").stdout == b"slt\nrms\nawb\nkal16\n"
 
 
 def test_a_line_that_cannot_be_said_is_reported_and_the_others_said(
@@ -65,7 +65,7 @@ def test_a_line_that_cannot_be_said_is_reported_and_the_others_said(
         (
             "-v nobody -o a.wav Hi",
             1,
-            "voice 'nobody': unknown; the voices are slt, rms",
+            "voice 'nobody': unknown; the voices are slt, rms, awb, kal16",
         ),
         ("-f nowhere -o a.wav", 1, "nowhere: No such file or directory"),
         ("-o no/where.wav Hi", 1, "no/where.wav: No such file or directory"),

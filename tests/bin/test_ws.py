@@ -36,6 +36,8 @@ from tests.serve.servers import (
     write,
 )
 
+VOICES = ["slt", "rms", "awb", "kal16"]
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
@@ -185,7 +187,7 @@ def test_status(server: Server) -> None:
         send(ws, type="get_status")
         told = receive(ws, "status")
         assert (told["state"], told["model_path"], told["stream"]) == ("ok", "starter", None)
-        assert (told["voices"], told["rows"], told["queue"]) == (["slt", "rms"], 4, 2)
+        assert (told["voices"], told["rows"], told["queue"]) == (VOICES, 4, 2)
         assert told["speeds"] is None
         start(ws, None)
         receive(ws, "stream_started")
@@ -239,7 +241,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
         told = receive(ws, "error")
         assert (told["code"], "session_id" in told) == (code, False)
         if code == "voice":
-            assert told["voices"] == ["slt", "rms"]
+            assert told["voices"] == VOICES
         send(ws, type="text", text=SHORT)
         send(ws, type="end")
         listen(ws)
@@ -522,7 +524,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         (["--token-file", ""], 1, ".: Is a directory"),
         (["--token-file", "{empty}"], 2, "{empty}: its first line must be the token"),
         (["--model", "nowhere"], 1, "model 'nowhere': neither a folder nor"),
-        (["--voice", "nobody"], 1, "voice 'nobody': unknown; the voices are slt, rms"),
+        (["--voice", "nobody"], 1, "voice 'nobody': unknown; the voices are slt, rms, awb, kal16"),
         (["--cache-bits", "8"], 2, "--cache-bits 8: needs a GPU of NVIDIA's"),
         (["--max-streams", "0"], 2, "argument --max-streams: invalid count value: '0'"),
     ],

@@ -35,5 +35,5 @@ def test_voices() -> None:
     config = models.find(folder).read_config(folder)
     assert models.choose_voice(config, None) == "slt"
     assert models.choose_voice(config, "rms") == "rms"
-    with pytest.raises(VoiceError, match="voice 'tara': unknown; the voices are slt, rms"):
+    with pytest.raises(VoiceError, match="'tara': unknown; the voices are slt, rms, awb, kal16"):
         models.choose_voice(config, "tara")
