@@ -76,7 +76,7 @@ def llama_config(config, voices, expressive=False):
         "end_of_speech_token_id": lm.END_OF_AUDIO,
         "prompt_prefix": [],
         "prompt_suffix": [],
-        "voices": list(voices),
+        "voices": list(dict.fromkeys(voices)),
         "tags": [],
         "spoken_form": True,
         **({"emphasis": True} if expressive else {}),

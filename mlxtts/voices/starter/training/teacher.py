@@ -71,7 +71,9 @@ def label(phones, begin, samples):
 
 
 def voice_of(number, voices=VOICES):
-    """The voice that reads line ``number`` of the text: they take turns in a scrambled order."""
+    """The voice that reads line ``number`` of the text: they take turns in a scrambled order, each
+    as often as it is named.
+    """
     return voices[(number * 2654435761 >> 7) % len(voices)]
 
 
@@ -125,7 +127,13 @@ def read_shard(work, number):
 
 def add_manner(parser):
     """Options of all steps that must agree on who speaks, and how."""
-    parser.add_argument("--voices", nargs="+", default=list(VOICES), choices=VOICES + MORE)
+    parser.add_argument(
+        "--voices",
+        nargs="+",
+        default=list(VOICES),
+        choices=VOICES + MORE,
+        help="who speaks; one that is named twice speaks twice as much",
+    )
     parser.add_argument(
         "--expressive", action="store_true", help="questions that rise, and emphasised *words*"
     )
