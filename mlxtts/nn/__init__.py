@@ -16,7 +16,6 @@ import mlx.core as mx  # noqa: E402, TID251
 from mlx.nn import (  # noqa: E402, TID251
     Embedding,
     LayerNorm,
-    Linear,
     Module,
     QuantizedEmbedding,
     QuantizedLinear,
@@ -28,7 +27,6 @@ __all__ = [
     "BLAS",
     "Embedding",
     "LayerNorm",
-    "Linear",
     "Module",
     "QuantizedEmbedding",
     "QuantizedLinear",

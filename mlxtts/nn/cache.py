@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from mlxtts.nn import mx
+from mlxtts.nn.stretches import memory
 
 STEP = 256  # columns come in so many
 
@@ -70,6 +73,20 @@ class Cache:
         there = slice(self._first, stop)
         return held[:rows, : heads // 2, there], held[:rows, heads // 2 :, there]
 
+    def put(self, layer: int, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`update` on a CPU with the next position of each row, (B, 2 kv_heads, head_dim), in
+        place."""
+        if layer == 0:
+            self._make_room(1)
+        rows, heads, _ = new.shape
+        held = self._layers[layer]
+        if held is None:
+            held = self._layers[layer] = _empty(mx.array(new[:, :, None]), rows, self._column + 1)
+        place = memory(held)[:rows]
+        place[:, :, self._column] = new
+        there = place[:, :, self._first : self._column + 1]
+        return there[:, : heads // 2], there[:, heads // 2 :]
+
     def advance(self, count: int) -> None:
         """Say that all layers have been given `count` more positions."""
         self._column += count
@@ -77,7 +94,7 @@ class Cache:
     def fork(self) -> Cache:
         """Another of the same rows and positions; each goes on alone."""
         other = Cache(len(self._layers), len(self))
-        other._layers = [None if held is None else held[:] for held in self._layers]
+        other._layers = [None if held is None else held + 0 for held in self._layers]  # copies
         other._starts, other._column = [*self._starts], self._column
         other._rows_changed()
         return other

@@ -8,6 +8,7 @@ it is compiled there.
 from __future__ import annotations
 
 from mlxtts.nn import Module, mx, on_cpu
+from mlxtts.nn.linear import product
 
 
 class Convolution(Module):
@@ -22,7 +23,7 @@ class Convolution(Module):
 
 def pointwise(x: mx.array, weight: mx.array, bias: mx.array | None = None) -> mx.array:
     """Kernel size 1: (B, T, C) by (C, D)."""
-    return x @ weight if bias is None else mx.addmm(bias, x, weight)
+    return product(x, weight, bias)
 
 
 def depthwise(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx.array:
@@ -38,7 +39,7 @@ def collapse(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
     """All channels to one: (B, T, C) by (C, K) to (B, T - K + 1)."""
     taps = weight.shape[1]
     length = x.shape[1] - taps + 1
-    products = x @ weight
+    products = product(x, weight)
     y = bias
     for k in range(taps):
         y = y + products[:, k : k + length, k]
@@ -50,7 +51,7 @@ def transposed(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
     (B, (T - 1) * stride, D), the stretch to which two inputs contribute everywhere."""
     batch, time, _ = x.shape
     half = weight.shape[1] // 2
-    y = x @ weight
+    y = product(x, weight)
     y = y[:, 1:, :half] + y[:, :-1, half:]
     return y.reshape(batch, (time - 1) * (half // len(bias)), len(bias)) + bias
 
@@ -82,7 +83,7 @@ def full(x: mx.array, weight: mx.array, bias: mx.array, dilation: int = 1) -> mx
     for row in x:  # a stretch of a batch would be copied for each product
         y = bias
         for k, matrix in enumerate(weight):
-            y = mx.addmm(y, row[k * dilation : k * dilation + length], matrix)
+            y = product(row[k * dilation : k * dilation + length], matrix, y)
         rows.append(y)
     return mx.stack(rows) if len(rows) > 1 else rows[0][None]
 

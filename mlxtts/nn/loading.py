@@ -12,7 +12,8 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Linear, Module, mx, on_cpu, tree_flatten
+from mlxtts.nn import Module, mx, on_cpu, tree_flatten
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.quantization import Tensor, float32, place, unpacked
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlxtts.nn import Module, cuda, mx, on_cpu, on_cuda
+from mlxtts.nn.linear import product
 from mlxtts.nn.products import adder
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stretches import memory
@@ -29,7 +30,7 @@ class LSTM(Module):
             return cuda.recur(inputs, self.weight_hidden, rows.counts)
         batch, time, _ = x.shape
         both = mx.stack([x, rows.reverse(x)]).reshape(2, batch * time, -1)
-        inputs = mx.addmm(self.bias, both, self.weight_input)
+        inputs = product(both, self.weight_input, self.bias)
         inputs = inputs.reshape(2, batch, time, -1).transpose(2, 0, 1, 3)
         run = self._in_place if on_cpu() else self._run
         forward, backward = mx.split(run(mx.contiguous(inputs)), 2)

@@ -13,7 +13,6 @@ from typing import Any
 from mlxtts.errors import ModelError
 from mlxtts.nn import (
     Embedding,
-    Linear,
     Module,
     QuantizedEmbedding,
     QuantizedLinear,
@@ -21,6 +20,8 @@ from mlxtts.nn import (
     on_cpu,
     tree_unflatten,
 )
+from mlxtts.nn.linear import Linear, by_numpy
+from mlxtts.nn.stretches import memory
 
 MODES = {
     "affine": ((64, 32, 128), (4, 2, 3, 5, 6, 8)),
@@ -241,8 +242,10 @@ def unpack(module: Module) -> None:
 
 def project(x: mx.array, layer: Module, start: int, stop: int) -> mx.array:
     """(B, I) times rows `start` to `stop` of the matrix of a linear or embedding layer, quantised
-    or not: (B, stop - start). The rows are a view; nothing is copied."""
+    or not: (B, stop - start). The rows are a view; nothing is copied. Waits for `x` on a CPU."""
     if not isinstance(layer, QuantizedLinear | QuantizedEmbedding):
+        if on_cpu():
+            return mx.array(by_numpy(memory(x), memory(layer.weight)[start:stop].T))
         plain: mx.array = x @ layer.weight[start:stop].T
         return plain
     biases = layer.get("biases")

@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from mlxtts.nn import LayerNorm, Linear, Module, mx
+from mlxtts.nn import LayerNorm, Module, mx
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.rope import Rope
 from mlxtts.nn.streaming import Flow
 from mlxtts.nn.transformer import Attention, Step

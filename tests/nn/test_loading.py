@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Linear, Module, loading, mx, on_cpu
+from mlxtts.nn import Module, loading, mx, on_cpu
+from mlxtts.nn.linear import Linear
 from tests.conftest import write_safetensors
 
 TENSORS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3)}

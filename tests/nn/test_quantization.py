@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Embedding, Linear, Module, QuantizedEmbedding, QuantizedLinear, mx
+from mlxtts.nn import Embedding, Module, QuantizedEmbedding, QuantizedLinear, mx
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.quantization import (
     Packed,
     Packing,

@@ -7,9 +7,10 @@ import math
 from typing import Any
 
 from mlxtts.codecs.kokoro.config import Bert
-from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx, on_cuda
+from mlxtts.nn import Embedding, LayerNorm, Module, mx, on_cuda
 from mlxtts.nn.cuda import encoder
 from mlxtts.nn.cuda.fused import in_one
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stretches import elementwise
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from mlxtts.codecs.kokoro.style import Style, Together
-from mlxtts.nn import Linear, Module, conv, mx, on_cpu, on_cuda
+from mlxtts.nn import Module, conv, mx, on_cpu, on_cuda
 from mlxtts.nn.cuda import adain, vocoder
 from mlxtts.nn.cuda.fused import in_one
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.products import add_convolution
 from mlxtts.nn.ragged import EPSILON, Ragged
 from mlxtts.nn.snake import Snake

@@ -14,7 +14,8 @@ from mlxtts.codecs.kokoro.decoder import Decoder
 from mlxtts.codecs.kokoro.prosody import Predictor, TextEncoder
 from mlxtts.codecs.kokoro.source import HARMONICS
 from mlxtts.codecs.kokoro.style import Style, Together
-from mlxtts.nn import Linear, Module, mx, on_cpu, on_cuda
+from mlxtts.nn import Module, mx, on_cpu, on_cuda
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.ragged import Ragged, rounded
 
 Durations = list[list[int]]

@@ -8,8 +8,9 @@ from typing import Any
 from mlxtts.codecs.kokoro.blocks import Conv, StyledBlock, leaky
 from mlxtts.codecs.kokoro.config import Config
 from mlxtts.codecs.kokoro.style import Style
-from mlxtts.nn import Embedding, LayerNorm, Linear, Module, mx
+from mlxtts.nn import Embedding, LayerNorm, Module, mx
 from mlxtts.nn.cuda.fused import in_one
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.lstm import LSTM
 from mlxtts.nn.ragged import Ragged
 

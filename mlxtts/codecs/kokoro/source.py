@@ -6,9 +6,10 @@ from __future__ import annotations
 import math
 
 from mlxtts.codecs.kokoro.config import SAMPLE_RATE
-from mlxtts.nn import Linear, Module, mx, on_cuda
+from mlxtts.nn import Module, mx, on_cuda
 from mlxtts.nn.cuda import vocoder
 from mlxtts.nn.cuda.fused import in_one
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.ragged import Ragged
 from mlxtts.nn.stretches import elementwise
 

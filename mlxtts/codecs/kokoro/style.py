@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from mlxtts.nn import Linear, mx
+from mlxtts.nn import mx
+from mlxtts.nn.linear import Linear
 
 
 class Style:

@@ -11,8 +11,9 @@ from mlxtts.models import Example
 from mlxtts.models.csm.batch import Batch, Heard, Prompt
 from mlxtts.models.csm.checkpoint import sanitize
 from mlxtts.models.csm.config import Config
-from mlxtts.nn import Embedding, Linear, Module, mx
+from mlxtts.nn import Embedding, Module, mx
 from mlxtts.nn.cache import Cache
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint, read_tokenizer
 from mlxtts.nn.sampling import Sampling

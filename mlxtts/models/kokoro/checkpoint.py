@@ -9,7 +9,8 @@ from mlxtts.codecs.kokoro.checkpoint import named, weights
 from mlxtts.codecs.kokoro.network import Network
 from mlxtts.errors import UsageError
 from mlxtts.models.kokoro.config import Config
-from mlxtts.nn import Embedding, Linear, mx
+from mlxtts.nn import Embedding, mx
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.recipes import Matrix
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from mlxtts.models import Example
 from mlxtts.models.orpheus.batch import Batch, Prompt
 from mlxtts.models.orpheus.checkpoint import sanitize
 from mlxtts.models.orpheus.config import SLOTS, Config
-from mlxtts.nn import Linear, Module, mx
+from mlxtts.nn import Module, mx
 from mlxtts.nn.cache import Cache
+from mlxtts.nn.linear import Linear
 from mlxtts.nn.loading import load as load_weights
 from mlxtts.nn.loading import read_checkpoint, read_tokenizer
 from mlxtts.nn.quantization import Tensor, project

@@ -1,7 +1,8 @@
 import numpy as np
 
 from mlxtts.codecs.kokoro.style import Style, Together
-from mlxtts.nn import Linear, mx
+from mlxtts.nn import mx
+from mlxtts.nn.linear import Linear
 
 
 def test_together_as_apart() -> None:
