@@ -22,8 +22,8 @@ from tests.conftest import ROOT, Run
 
 HELD_OUT = ROOT / "mlxtts" / "voices" / "starter" / "training" / "heldout.txt"
 LINES = HELD_OUT.read_text().splitlines()[:16]
-CHARACTER_ERRORS = {"slt": 0.163, "rms": 0.102, "awb": 0.127, "kal16": 0.114}
-ALL = {"characters": 0.127, "words": 0.293}
+CHARACTER_ERRORS = {"slt": 0.158, "rms": 0.116, "awb": 0.145, "kal16": 0.111}
+ALL = {"characters": 0.132, "words": 0.290}
 MARGIN, ALL_MARGIN = 0.05, {"characters": 0.03, "words": 0.04}
 RATE = 16_000
 SAY = (  # several lines at a time, which are the same as one by one but come sooner

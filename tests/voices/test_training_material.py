@@ -49,6 +49,12 @@ def test_lines_to_express_are_in_the_alphabet_and_not_among_the_held_out():
     assert not bare & {*text.held_out()}
 
 
+def test_a_voice_that_is_named_twice_reads_twice_as_much():
+    readers = [teacher.voice_of(number, ("slt", "slt", "rms")) for number in range(3000)]
+    assert readers.count("slt") == pytest.approx(2000, abs=20)
+    assert readers.count("rms") == 3000 - readers.count("slt")
+
+
 def test_lines_to_express_are_in_no_training_text(tmp_path):
     (tmp_path / "words").write_text("boat\nship\n")
     (tmp_path / "quotes").write_text(
