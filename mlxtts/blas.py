@@ -48,6 +48,11 @@ def preload() -> str | None:
     return None
 
 
+def reference(loaded: str | None) -> bool:
+    """True if MLX has the reference BLAS, of its Linux wheel, where `preload` loaded this."""
+    return loaded is None and sys.platform.startswith("linux")
+
+
 def _kernels(cpuinfo: Path) -> str | None:
     """The best of KERNELS for this machine; None where none is known."""
     flags = re.search(r"^flags\s*:(.*)", cpuinfo.read_text() if cpuinfo.exists() else "", re.M)

@@ -8,11 +8,11 @@ waiting for MLX, without which numpy could not begin, is worth it.
 from __future__ import annotations
 
 import math
-import sys
 
 import mlx.nn  # noqa: TID251
 import numpy as np
 
+from mlxtts import blas
 from mlxtts.nn import BLAS, mx, on_cpu
 from mlxtts.nn.stretches import memory
 from mlxtts.nn.threads import enough
@@ -38,7 +38,7 @@ def by_numpy(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _slow() -> bool:
-    return BLAS is None and sys.platform.startswith("linux") and on_cpu()
+    return blas.reference(BLAS) and on_cpu()
 
 
 class Linear(mlx.nn.Linear):
