@@ -13,10 +13,16 @@ import numpy as np
 from mlxtts.nn import mx
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.stretches import memory
-from mlxtts.nn.threads import enough
+from mlxtts.nn.threads import alone, is_little
 
 if TYPE_CHECKING:
-    from mlxtts.nn.transformer import Block, Stack
+    from mlxtts.nn.transformer import Block, Shape, Stack
+
+
+def little(shape: Shape) -> bool:
+    """True if one thread is enough for its matrices. Larger ones want all, whose waiting for each
+    other costs more here than MLX's beginnings."""
+    return is_little(1, 2 * shape.hidden_size * shape.intermediate_size)
 
 
 class Steps:
@@ -29,14 +35,13 @@ class Steps:
         self._rates = memory(stack.rope.rates)
         self._layers = [_weights(block) for block in stack.layers]
         self._last = memory(stack.norm.weight)
-        self._largest = 2 * shape.hidden_size * shape.intermediate_size
 
     def __call__(self, inputs: mx.array, cache: Cache) -> mx.array:
         """Hidden states, (B, 1, hidden_size), of the next input of each row, of the same shape."""
         x = memory(inputs)[:, 0].copy()
         turns = self._turns(cache.offset)
         mask = None if cache.mask is None else memory(cache.mask)
-        with enough(len(x), self._largest):
+        with alone():
             x = self._through(x, turns, cache, mask)
         cache.advance(1)
         return mx.array(self._normal(x, self._last)[:, None])

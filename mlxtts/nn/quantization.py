@@ -22,6 +22,7 @@ from mlxtts.nn import (
 )
 from mlxtts.nn.linear import Linear, by_numpy
 from mlxtts.nn.stretches import memory
+from mlxtts.nn.threads import is_little
 
 MODES = {
     "affine": ((64, 32, 128), (4, 2, 3, 5, 6, 8)),
@@ -244,7 +245,7 @@ def project(x: mx.array, layer: Module, start: int, stop: int) -> mx.array:
     """(B, I) times rows `start` to `stop` of the matrix of a linear or embedding layer, quantised
     or not: (B, stop - start). The rows are a view; nothing is copied. Waits for `x` on a CPU."""
     if not isinstance(layer, QuantizedLinear | QuantizedEmbedding):
-        if on_cpu():
+        if on_cpu() and is_little(len(x), (stop - start) * x.shape[-1]):
             return mx.array(by_numpy(memory(x), memory(layer.weight)[start:stop].T))
         plain: mx.array = x @ layer.weight[start:stop].T
         return plain

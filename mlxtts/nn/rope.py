@@ -29,6 +29,8 @@ class Llama3Scaling:
         return (1 - smooth) * frequency / self.factor + smooth * frequency
 
 
+BLOCK = 256  # turns are made for so many positions at once
+
 Rotate = Callable[[mx.array], mx.array]
 
 
@@ -56,6 +58,8 @@ class Rope:
         """Radians a position of each pair."""
         self._wavelengths = mx.array([1 / frequency for frequency in frequencies])
         self._rates = mx.array(frequencies * self._turned + [0.0] * (len(frequencies) * kv_heads))
+        self._block = -1
+        self._turns: mx.array
 
     def at(self, offset: int | mx.array, count: int) -> Rotate:
         """What takes (B, count, (heads + 2 kv_heads) * head_dim), queries, keys and values of the
@@ -86,11 +90,18 @@ class Rope:
         return mx.concatenate([turned, values], axis=1)
 
     def _table(self, offset: int | mx.array, count: int) -> mx.array:
-        """Turns, (count, R) or (B, count, R)."""
+        """Turns, (count, R) or (B, count, R); a block of them is kept for single positions."""
         if isinstance(offset, mx.array):
-            positions = offset[:, None] + mx.arange(count)
-        else:
-            positions = mx.arange(offset, offset + count)
+            return self._turns_at(offset[:, None] + mx.arange(count))
+        if count > 1:
+            return self._turns_at(mx.arange(offset, offset + count))
+        block, row = divmod(offset, BLOCK)
+        if block != self._block:
+            positions = mx.arange(block * BLOCK, (block + 1) * BLOCK)
+            self._block, self._turns = block, self._turns_at(positions)
+        return self._turns[row]
+
+    def _turns_at(self, positions: mx.array) -> mx.array:
         angles = positions[..., None] * self._rates
         return mx.cos(angles) + 1j * mx.sin(angles)
 

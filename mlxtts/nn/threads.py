@@ -7,7 +7,7 @@ programs want the same cores, such as the next one in a pipeline, that is most o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 from threadpoolctl import LibController, ThreadpoolController
@@ -18,18 +18,26 @@ READ = 32
 """Rows by which a matrix is multiplied in the time that it takes to read it."""
 
 
+def is_little(rows: int, matrix: int) -> bool:
+    """True if one thread is enough to multiply so many rows by a matrix of so many numbers."""
+    return max(rows, READ) * matrix <= LITTLE
+
+
 @contextmanager
-def enough(rows: int, matrix: int) -> Iterator[None]:
-    """A context in which every BLAS of this process takes one thread, if that is enough to multiply
-    so many rows by a matrix of so many numbers."""
-    libraries = _libraries() if max(rows, READ) * matrix <= LITTLE else ()
-    for library, _ in libraries:
+def alone() -> Iterator[None]:
+    """A context in which every BLAS of this process takes one thread."""
+    for library, _ in _libraries():
         library.set_num_threads(1)
     try:
         yield
     finally:
-        for library, threads in libraries:
+        for library, threads in _libraries():
             library.set_num_threads(threads)
+
+
+def enough(rows: int, matrix: int) -> AbstractContextManager[None]:
+    """A context for such products: of one thread if that is enough."""
+    return alone() if is_little(rows, matrix) else nullcontext()
 
 
 @cache

@@ -11,9 +11,9 @@ from itertools import product
 from typing import Any, Protocol
 
 from mlxtts.errors import ModelError
-from mlxtts.nn import Embedding, Module, RMSNorm, mx, on_cpu, on_cuda
+from mlxtts.nn import Embedding, Module, mx, on_cpu, on_cuda
 from mlxtts.nn.cache import Cache
-from mlxtts.nn.cpu_step import Steps
+from mlxtts.nn.cpu_step import Steps, little
 from mlxtts.nn.linear import Linear
 from mlxtts.nn.quantization import Tensor, order, stack
 from mlxtts.nn.recipes import Matrix
@@ -32,6 +32,23 @@ class Shape:
     rope_theta: float
     rope_scaling: Llama3Scaling | None
     max_position_embeddings: int
+
+
+class RMSNorm(Module):
+    """x divided by its root mean square (Zhang and Sennrich, 2019), times a weight."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = mx.ones((size,))
+        self._eps = eps
+        self._floor = mx.array(eps)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if x.shape[1] > 1 or not on_cpu():
+            return mx.fast.rms_norm(x, self.weight, self._eps)
+        # One position on a CPU: the mean of the squares is a product.
+        square = mx.addmm(self._floor, x, x.swapaxes(1, 2), alpha=1 / x.shape[-1])
+        return x * mx.rsqrt(square) * self.weight
 
 
 class Heads(Protocol):
@@ -81,15 +98,17 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array |
     returns (B, T, H * D). `mask`, (B, 1, T, S), if given says which each may look at instead."""
     batch, heads, time, dim = queries.shape
     scale = dim**-0.5
-    # On CUDA several positions are quicker as products: MLX has cuDNN plan its own operation anew
-    # for each number of rows and positions, which takes longer than to compute it.
-    if time == 1 or not on_cuda():
+    # One position on a CPU is quicker as products. On CUDA several are: MLX has cuDNN plan its own
+    # operation anew for each number of rows and positions, which takes longer than to compute it.
+    if not (time == 1 if on_cpu() else time > 1 and on_cuda()):
         seen = "causal" if mask is None and time > 1 else mask
         y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=seen)
         return y.swapaxes(1, 2).reshape(batch, time, -1)
-    if mask is None:
+    if time > 1 and mask is None:
         mask = mx.tri(time, keys.shape[2], keys.shape[2] - time, dtype=mx.bool_)
-    return by_products(queries, keys, values, mx.tile(mask, (heads // keys.shape[1], 1)))
+    if time > 1 and mask is not None:
+        mask = mx.tile(mask, (heads // keys.shape[1], 1))
+    return by_products(queries, keys, values, mask)
 
 
 def by_products(
@@ -151,7 +170,7 @@ class Stack(Module):
         """Hidden states, (B, T, hidden_size), of the next inputs, of the same shape, of all rows of
         the cache; several at a time only of rows that began at once."""
         count = x.shape[1]
-        if count == 1 and on_cpu() and x.dtype == mx.float32:
+        if count == 1 and on_cpu() and x.dtype == mx.float32 and little(self.shape):
             if self._steps is None:  # weights are loaded before anything is computed
                 self._steps = Steps(self)
             return self._steps(x, cache)
