@@ -2,7 +2,8 @@
 
 The Linux build of MLX on PyPI is linked with the reference BLAS. A system OpenBLAS that is loaded
 before MLX, with its symbols global, takes that one's place and makes products 20 to 40 times
-faster. MLXTTS_BLAS names another library to load, or `none`.
+faster. Where there is none, numpy's own multiplies what is large (`nn.linear`). MLXTTS_BLAS names
+another library to load, or says `numpy`, or `none` for MLX's own and nothing else.
 
 OpenBLAS chooses its kernels by the processor's model, and for one that is newer than itself it may
 take those of 2004. They are therefore chosen here, by what the processor can do, unless
@@ -25,16 +26,21 @@ KERNELS = {
     "Haswell": {"avx2", "fma"},
 }
 """Names of OpenBLAS's kernels, the fastest first, and the instructions that they need."""
+NUMPY = "numpy"
 
 
 def preload() -> str | None:
-    """Load the library, unless MLX is there already; returns its name, or None for MLX's own.
+    """Load the library, unless MLX is there; returns its name, NUMPY, or None for MLX's own.
 
     Raises UsageError if the library that MLXTTS_BLAS names cannot be loaded.
     """
     wanted = os.environ.get("MLXTTS_BLAS", "")
-    if wanted == "none" or not sys.platform.startswith("linux") or "mlx.core" in sys.modules:
+    if wanted == "none" or not sys.platform.startswith("linux"):
         return None
+    if wanted == NUMPY:
+        return NUMPY
+    if "mlx.core" in sys.modules:
+        return None if wanted else NUMPY
     if kernels := _kernels(Path("/proc/cpuinfo")):
         os.environ.setdefault("OPENBLAS_CORETYPE", kernels)
     for name in [wanted] if wanted else NAMES:
@@ -45,12 +51,7 @@ def preload() -> str | None:
                 raise UsageError(f"MLXTTS_BLAS: {error}") from None
         else:
             return name
-    return None
-
-
-def reference(loaded: str | None) -> bool:
-    """True if MLX has the reference BLAS, of its Linux wheel, where `preload` loaded this."""
-    return loaded is None and sys.platform.startswith("linux")
+    return NUMPY
 
 
 def _kernels(cpuinfo: Path) -> str | None:

@@ -25,6 +25,13 @@ def test_none_leaves_it_at_mlx() -> None:
     assert ask(MLXTTS_BLAS="none").stdout == "None\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is MLX's own slow")
+def test_numpy_where_it_is_asked_for_or_there_is_nothing_else() -> None:
+    assert ask(MLXTTS_BLAS="numpy").stdout == "numpy\n"
+    assert ask(f"from mlxtts import blas; blas.NAMES = ['libnosuch.so']; {ASK}").stdout == "numpy\n"
+    assert ask(f"import mlx.core; {ASK}").stdout == "numpy\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is a BLAS loaded")
 def test_a_library_by_name() -> None:
     assert ask(MLXTTS_BLAS="libm.so.6").stdout == "libm.so.6\n"
@@ -59,7 +66,7 @@ def test_kernels_follow_what_the_processor_can_do(
 
 KERNELS_IN_USE = """
 import ctypes, sys, mlxtts.nn
-if not mlxtts.nn.BLAS: sys.exit()
+if mlxtts.nn.BLAS in (None, "numpy"): sys.exit()
 name = ctypes.CDLL(mlxtts.nn.BLAS).openblas_get_corename
 name.restype = ctypes.c_char_p
 print(name().decode())

@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from mlxtts.blas import NUMPY
 from mlxtts.nn import BLAS, linear
 
 NUMBERS = 1 << 20
@@ -46,7 +47,8 @@ def by_numpy(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
 @cache
 def adder() -> Product:
     """Adds the product of two matrices to a third."""
-    sgemm = getattr(ctypes.CDLL(BLAS), "cblas_sgemm", None) if BLAS else None
+    library = ctypes.CDLL(BLAS) if BLAS and BLAS != NUMPY else None
+    sgemm = getattr(library, "cblas_sgemm", None)
     if sgemm is None:
         return by_numpy
     matrix = (ctypes.c_void_p, ctypes.c_int)

@@ -39,16 +39,16 @@ def machine() -> str:
 
 
 def blas_choices() -> list[str]:
-    """The BLAS libraries to measure with: MLX's own, and OpenBLAS where there is one."""
+    """The BLAS libraries to measure with: what wheels bring, and OpenBLAS where there is one."""
     try:
         ctypes.CDLL("libopenblas.so.0")
     except OSError:
-        return ["none"]
-    return ["none", "libopenblas.so.0"]
+        return ["numpy"]
+    return ["numpy", "libopenblas.so.0"]
 
 
 def blas_name(choice: str) -> str:
-    return "MLX's BLAS" if choice == "none" else "OpenBLAS"
+    return "wheels alone" if choice == "numpy" else "OpenBLAS"
 
 
 def seconds(action: Callable[[], object]) -> float:

@@ -244,7 +244,7 @@ def their_server(hub: Hub, folder: Path, blas: str) -> Iterator[tuple[int, int]]
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     more = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(folder / "cache")}
-    more |= {} if blas == "none" else {"LD_PRELOAD": blas}
+    more |= {} if blas == "numpy" else {"LD_PRELOAD": blas}
     command = [sys.executable, "-c", THEIRS, "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(
         command,

@@ -1,7 +1,7 @@
 """the full-size SNAC decoder against mlx-audio's and PyTorch's, on the same random weights
 
 Seconds for 1.02 s of sound (12 frames). Needs mlx-audio; PyTorch's column needs torch and snac.
-Goals: 3 times as fast as mlx-audio with MLX's BLAS, 10 times with OpenBLAS; streaming, a frame at
+Goals: 3 times as fast as mlx-audio with wheels alone, 10 times with OpenBLAS; streaming, a frame at
 a time and with the lag flushed, at most 1.2 times as long as in one go.
 """
 

@@ -1,7 +1,7 @@
 """speed on longer text, as a multiple of real time
 
 Each stage alone, with its start, and the pipeline of both. Goal for the slower stage: 2 times with
-MLX's BLAS, 4 times with OpenBLAS.
+wheels alone, 4 times with OpenBLAS.
 """
 
 import tempfile
