@@ -23,14 +23,23 @@ def is_little(rows: int, matrix: int) -> bool:
     return max(rows, READ) * matrix <= LITTLE
 
 
+_alone = False
+
+
 @contextmanager
 def alone() -> Iterator[None]:
     """A context in which every BLAS of this process takes one thread."""
+    global _alone
+    if _alone:
+        yield
+        return
+    _alone = True
     for library, _ in _libraries():
         library.set_num_threads(1)
     try:
         yield
     finally:
+        _alone = False
         for library, threads in _libraries():
             library.set_num_threads(threads)
 

@@ -15,6 +15,7 @@ def test_little_work_has_one_thread_while_it_lasts() -> None:
         assert {*counts()} == {1}
         with threads.enough(1, 1000):
             assert {*counts()} == {1}
+        assert {*counts()} == {1}
     assert counts() == before
 
 
