@@ -18,7 +18,7 @@ from mlxtts.nn import BLAS, linear
 
 NUMBERS = 1 << 20
 """In a stretch of time, of which one tap after another is added: 4 MiB, which stay in the cache."""
-ROWS, AS_IT_IS = 101, 111  # CBLAS's names for how matrices lie
+ROWS, AS_IT_IS, TURNED = 101, 111, 112  # CBLAS's names for how matrices lie
 
 Product = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
 
@@ -58,12 +58,21 @@ def adder() -> Product:
     sgemm.restype = None
 
     def product(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
-        a, b = (x if x.strides[1] == x.itemsize else np.ascontiguousarray(x) for x in (a, b))
         shape = (*total.shape, len(b))
+        (turned_a, a), (turned_b, b) = _lying(a), _lying(b)
         places = [(x.ctypes.data, _lead(x)) for x in (a, b, total)]
-        sgemm(ROWS, AS_IT_IS, AS_IT_IS, *shape, 1, *places[0], *places[1], 1, *places[2])
+        sgemm(ROWS, turned_a, turned_b, *shape, 1, *places[0], *places[1], 1, *places[2])
 
     return product
+
+
+def _lying(x: np.ndarray) -> tuple[int, np.ndarray]:
+    """A matrix with the numbers of a row side by side, and whether that is `x` or `x` turned."""
+    if x.strides[1] == x.itemsize:
+        return AS_IT_IS, x
+    if x.strides[0] == x.itemsize:
+        return TURNED, x.T
+    return AS_IT_IS, np.ascontiguousarray(x)
 
 
 def _lead(x: np.ndarray) -> int:
