@@ -15,6 +15,18 @@ from mlxtts.nn import mx, on_cpu
 
 NUMBERS = 1 << 16
 """In a stretch: a quarter of a MiB, of which a few fit a cache of 1 MiB or more."""
+LARGE = 24 << 20
+"""Bytes; glibc takes no array of 32 MiB and more for what it is to keep."""
+
+
+def keep_what_is_freed() -> None:
+    """Have malloc keep the memory of arrays up to LARGE for the next ones. glibc gives what has
+    more than 128 KiB back to the system, and gets it anew page by page, which takes as long as to
+    compute it, until a larger one is freed (mallopt(3), M_MMAP_THRESHOLD)."""
+    np.empty(LARGE, np.uint8)
+
+
+keep_what_is_freed()
 
 
 def memory(x: mx.array) -> np.ndarray:

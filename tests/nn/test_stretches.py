@@ -1,8 +1,13 @@
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from mlxtts.nn import mx, stretches
 from mlxtts.nn.snake import Snake
+from tests.conftest import ROOT
 
 RNG = np.random.default_rng(0)
 
@@ -55,3 +60,29 @@ def test_snake_of_what_is_scaled() -> None:
     snake.scaled(x, gain, shift, out)
     y = (x * gain + shift).astype(np.float64)
     np.testing.assert_allclose(out, y + np.sin(alpha * y) ** 2 / alpha, atol=1e-5)
+
+
+FAULTS = """
+import resource
+import numpy as np
+import mlxtts.nn.stretches
+
+def compute():
+    return [np.ones(size, np.float32) for size in (50_000, 500_000, 50_000)]
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+compute()
+before = faults()
+for _ in range(100):
+    compute()
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc, whose manner it is")
+def test_arrays_are_made_of_what_others_left() -> None:
+    """Not of pages that the system has to give, 600 a round."""
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, check=True, cwd=ROOT)
+    assert int(done.stdout) < 3_000
