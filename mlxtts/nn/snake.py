@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mlxtts.nn import Module, mx, on_cpu
-from mlxtts.nn.stretches import stretches
+from mlxtts.nn.stretches import memory, stretches
 
 # sin^2(pi r) on |r| <= 1/2 as r^2 (c1 + r^2 (c2 + ...)), minimax: within 7e-7 in float32.
 _SIN2 = (9.86952481, -32.46513945, 42.64342416, -29.42626851, 10.58129059)
@@ -29,19 +29,23 @@ class Snake(Module):
         turns, scale = self._derived
         return x + scale * _sin2(x * turns)
 
+    def by_numpy(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """The snake of (..., C), written to `out`, which may be `x`, if there is one."""
+        alpha = memory(self.alpha)
+        wave: np.ndarray = x * alpha
+        np.sin(wave, out=wave)
+        wave *= wave
+        wave *= 1 / (alpha + np.float32(1e-9))
+        y: np.ndarray = np.add(x, wave, out=wave if out is None else out)
+        return y
+
     def scaled(self, x: np.ndarray, gain: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
         """Write the snake of `gain` * `x` + `shift`, both of numbers a channel, all (T, C) of
         float32, to `out`."""
-        alpha = np.array(self.alpha)
-        scale = 1 / (alpha + np.float32(1e-9))
         for part in stretches(*x.shape):
             y = x[part] * gain
             y += shift
-            wave = y * alpha
-            np.sin(wave, out=wave)
-            wave *= wave
-            wave *= scale
-            np.add(y, wave, out=out[part])
+            self.by_numpy(y, out[part])
 
 
 @mx.compile

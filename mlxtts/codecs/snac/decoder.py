@@ -1,17 +1,20 @@
 """SNAC's decoder as a stream: latents in, samples out, each layer with the context it needs.
 
 Modules are named as in the PyTorch checkpoint. On CUDA most of a layer is done by kernels of its
-own, which look at what a layer was given and at what it kept without putting them together.
+own, which look at what a layer was given and at what it kept without putting them together; on a
+CPU by numpy (`cpu_decoder`), except where MLX is to multiply by itself.
 """
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Sequence
+from itertools import count, pairwise
 from typing import Any
 
+from mlxtts.codecs.snac import cpu_decoder
 from mlxtts.codecs.snac.config import Config
-from mlxtts.codecs.snac.flow import Flow, State
-from mlxtts.nn import Module, conv, mx, on_cpu, on_cuda
+from mlxtts.codecs.snac.flow import Course, Flow, State
+from mlxtts.nn import BLAS, Module, conv, mx, on_cpu, on_cuda
 from mlxtts.nn.conv import Convolution
 from mlxtts.nn.cuda import units
 from mlxtts.nn.random import normal_at
@@ -25,6 +28,7 @@ class ResidualUnit(Module):
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
         self.dilation = dilation
+        self.reach = KERNEL // 2 * dilation
         self.block: list[Any] = [
             Snake(channels),
             Convolution(KERNEL, channels, bias=channels),
@@ -34,26 +38,22 @@ class ResidualUnit(Module):
         self._run = self._plain if on_cpu() else mx.compile(self._plain)
 
     def __call__(self, x: mx.array, flow: Flow) -> mx.array | None:
-        reach = KERNEL // 2 * self.dilation
         if on_cuda():
-            return self._in_kernels(x, flow, reach)
-        window = flow.window(x, reach)
-        if window is None:
-            return None
-        return self._run(window)
+            return self._in_kernels(x, flow)
+        window = flow.window(x, self.reach)
+        return None if window is None else self._run(window)
 
     def _plain(self, window: mx.array) -> mx.array:
-        reach = KERNEL // 2 * self.dilation
         before, wide, between, across = self.block
         y = conv.depthwise(before(window), wide.weight, wide.bias, self.dilation)
         y = conv.pointwise(between(y), across.weight, across.bias)
-        return window[:, reach:-reach] + y
+        return window[:, self.reach : -self.reach] + y
 
-    def _in_kernels(self, x: mx.array, flow: Flow, reach: int) -> mx.array | None:
+    def _in_kernels(self, x: mx.array, flow: Flow) -> mx.array | None:
         before, wide, between, across = self.block
         weights = before.alpha, wide.weight, wide.bias, between.alpha, across.bias
-        y, amid = flow.through(units.residual, x, 2 * reach, *weights)
-        settled = flow.settled(y, reach)
+        y, amid = flow.through(units.residual, x, 2 * self.reach, *weights)
+        settled = flow.settled(y, self.reach)
         if settled is None:
             return None
         return mx.addmm(amid[:, -settled.shape[1] :], settled, across.weight)
@@ -68,9 +68,13 @@ class Noise(Module):
         self.linear = Convolution(channels, channels)
 
     def __call__(self, x: mx.array, flow: Flow, keys: mx.array) -> mx.array:
+        numbers = self.numbers(flow, keys, x.shape[1])
+        return x + numbers[..., None] * conv.pointwise(x, self.linear.weight)
+
+    def numbers(self, flow: Course[Any], keys: mx.array, length: int) -> mx.array:
+        """Of the next steps of each row, (B, length)."""
         keys = keys + mx.array([self.layer, 0], dtype=mx.uint32)
-        noise = normal_at(keys, flow.starts, x.shape[1])
-        return x + noise[..., None] * conv.pointwise(x, self.linear.weight)
+        return normal_at(keys, flow.starts, length)
 
 
 class Block(Module):
@@ -133,6 +137,8 @@ class Decoder(Module):
         for rate in config.decoder_rates:
             self.lag = self.lag * rate + (rate + 1) // 2 + KERNEL // 2 * sum(DILATIONS)
         self.lag += KERNEL // 2
+        self.work = _work(latents, widths, config.decoder_rates)
+        """Multiplications of matrices for a latent."""
 
     def __call__(
         self, z: mx.array, state: State, *, ended: bool = False
@@ -144,8 +150,12 @@ class Decoder(Module):
         outside the signals; the place of the first one from where these latents begin; and the
         state to go on from.
         """
-        flow = Flow(state, ended)
-        samples = self._layers(z, flow, state.keys)
+        flow: Course[Any]
+        if on_cpu() and BLAS:
+            samples, flow = cpu_decoder.decode(self, z, state, ended)
+        else:
+            flow = Flow(state, ended)
+            samples = self._layers(z, flow, state.keys)
         if samples is None:
             samples = mx.zeros((len(z), 0))
         positions = tuple(position + z.shape[1] for position in state.positions)
@@ -179,3 +189,11 @@ class Decoder(Module):
             return flow.settled(y, KERNEL // 2)
         window = flow.window(activation(x), KERNEL // 2)
         return None if window is None else mx.tanh(conv.collapse(window, last.weight, last.bias))
+
+
+def _work(latents: int, widths: list[int], rates: Sequence[int]) -> int:
+    total, steps = latents * widths[0], 1
+    for (before, after), rate in zip(pairwise(widths), rates, strict=True):
+        steps *= rate
+        total += steps * after * (2 * before + (1 + len(DILATIONS)) * after)
+    return total

@@ -9,16 +9,21 @@ convolution, as the padding of the one-shot decoder has it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from typing import Generic, TypeVar
+
+import numpy as np
 
 from mlxtts.nn import mx, on_cuda
 from mlxtts.nn.cuda.units import Stretch
 from mlxtts.nn.streaming import gather_tails
 
 NEVER = 2**31 - 1
+Array = TypeVar("Array", mx.array, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +72,7 @@ def _at_hand(rows: Sequence[Row]) -> tuple[mx.array, ...]:
     return tuple(gathered)
 
 
-class Flow:
+class Course(ABC, Generic[Array]):
     """A stretch of each row on its way through the layers: which samples of the layer's signal
     these are, counted from where the stretch began.
 
@@ -85,6 +90,10 @@ class Flow:
         self._positions = state.positions
         self._least, self._most = min(state.positions), max(state.positions)
 
+    @abstractmethod
+    def extend(self, x: Array, by: int) -> Array:
+        """`x` with the `by` samples before it in front, and zeros outside the signal."""
+
     @cached_property
     def places(self) -> mx.array:
         """The latents of each row before this stretch, (B,)."""
@@ -96,15 +105,35 @@ class Flow:
         same = self._least == self._most
         return (self._least if same else self.places[:, None]) * self.rate + self.start
 
-    def window(self, x: mx.array, reach: int) -> mx.array | None:
+    def window(self, x: Array, reach: int) -> Array | None:
         """What a kernel that reaches so far to both sides needs for the outputs that are settled:
         the inputs with those before them in front."""
         joined = self.extend(x, 2 * reach)
         early = self._move(self.start - reach)
         return joined[:, early:] if early < x.shape[1] else None
 
+    def risen(self, rate: int) -> int:
+        """Where the samples of what is `rate` times as long start, from where the stretch began."""
+        return self.start * rate - (rate + 1) // 2
+
+    def rise(self, rate: int) -> int:
+        """Turn to what is `rate` times as long; returns how much of it lies before every
+        beginning."""
+        start = self.risen(rate)
+        self.rate *= rate
+        return self._move(start)
+
+    def _move(self, start: int) -> int:
+        """Turn to where the samples start; returns how many of them are before every beginning."""
+        early = max(0, -(self._most * self.rate + start))
+        self.start = start + early
+        return early
+
+
+class Flow(Course[mx.array]):
+    """Of MLX's arrays."""
+
     def extend(self, x: mx.array, by: int) -> mx.array:
-        """`x` with the `by` samples before it in front, and zeros outside the signal."""
         x = self._inside(x)
         batch, _, channels = x.shape
         carry = next(self._carries, None)
@@ -131,22 +160,10 @@ class Flow:
         early = self._move(self.start - reach)
         return y[:, early:] if early < y.shape[1] else None
 
-    def risen(self, rate: int) -> int:
-        """Where the samples of what is `rate` times as long start, from where the stretch began."""
-        return self.start * rate - (rate + 1) // 2
-
     def upsampled(self, x: mx.array, rate: int) -> mx.array | None:
         """`x`, `rate` times as long as its input was, without what lies before the beginning."""
-        start = self.risen(rate)
-        self.rate *= rate
-        early = self._move(start)
+        early = self.rise(rate)
         return x[:, early:] if early < x.shape[1] else None
-
-    def _move(self, start: int) -> int:
-        """Turn to where the samples start; returns how many of them are before every beginning."""
-        early = max(0, -(self._most * self.rate + start))
-        self.start = start + early
-        return early
 
     def _inside(self, x: mx.array) -> mx.array:
         length = x.shape[1]

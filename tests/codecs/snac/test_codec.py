@@ -56,10 +56,23 @@ REFERENCES = pytest.mark.parametrize(
 )
 
 
+def by_mlx(patch: pytest.MonkeyPatch) -> None:
+    """Computes as on Apple's GPUs, and where MLX is to multiply by itself."""
+    patch.setattr("mlxtts.codecs.snac.decoder.BLAS", None)
+
+
+@pytest.mark.parametrize("mlx", [False, True])
 @REFERENCES
 def test_samples_are_the_references(
-    name: str, config: dict[str, Any], layout: list[int], count: int
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    config: dict[str, Any],
+    layout: list[int],
+    count: int,
+    mlx: bool,
 ) -> None:
+    if mlx:
+        by_mlx(monkeypatch)
     codec = build(config)
     samples = decode(Stream(codec, None, None, None), [frames(config, layout, count)])
     assert len(samples) == count * codec.frame_samples
@@ -67,12 +80,15 @@ def test_samples_are_the_references(
     assert np.abs(GOLDEN[name]).max() > 0.1
 
 
-@given(st.lists(st.integers(1, FRAMES), max_size=5))
+@given(st.lists(st.integers(1, FRAMES), max_size=5), st.booleans())
 @settings(max_examples=25)
-def test_streams_are_exact_in_every_chunking(small: Codec, places: list[int]) -> None:
+def test_streams_are_exact_in_every_chunking(small: Codec, places: list[int], mlx: bool) -> None:
     at = sorted({0, FRAMES, *places})
-    streamed = decode(small.stream(KEY), [SMALL[a:b] for a, b in pairwise(at)])
-    whole = decode(small.stream(KEY), [SMALL])
+    with pytest.MonkeyPatch.context() as patch:
+        if mlx:
+            by_mlx(patch)
+        streamed = decode(small.stream(KEY), [SMALL[a:b] for a, b in pairwise(at)])
+        whole = decode(small.stream(KEY), [SMALL])
     assert len(streamed) == FRAMES * 2048
     np.testing.assert_allclose(streamed, whole, atol=1e-5)
 
@@ -96,7 +112,9 @@ def test_streams_together_are_as_alone(
     """Whoever takes part in which step, in whatever order, beside whomever; on a GPU beside rows
     that nobody hears."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlxtts.codecs.snac.codec.on_cpu", lambda: not on_a_gpu)
+        if on_a_gpu:
+            patch.setattr("mlxtts.codecs.snac.codec.on_cpu", lambda: False)
+            by_mlx(patch)
         compare(small, schedule, lookahead)
 
 

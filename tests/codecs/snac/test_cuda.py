@@ -46,6 +46,7 @@ def as_on_cuda(device: Device | None = None) -> Iterator[None]:
         for module in ("codec", "decoder", "flow"):
             patch.setattr(f"mlxtts.codecs.snac.{module}.on_cuda", lambda: True)
         patch.setattr("mlxtts.codecs.snac.codec.on_cpu", lambda: False)
+        patch.setattr("mlxtts.codecs.snac.decoder.BLAS", None)
         patch.setattr("mlxtts.codecs.snac.flow.Flow.window", None)
         yield
 
