@@ -45,7 +45,7 @@ def test_streams_come_and_go(
     monkeypatch.setattr(caches, "MANY", 3)
     monkeypatch.setattr(caches, "expect", lambda rows: None)
     monkeypatch.setattr(streams.multiprocessing, "get_context", lambda kind: InThisProcess())
-    streams.main("tiny", (3, 2), length=1.0)
+    streams.main("tiny", (3, 2), length=3.0)
     _, few, many = rows(capsys.readouterr().out)
     assert few[0] == "2"
     assert many[0] == "3"
