@@ -31,21 +31,32 @@ class Snake(Module):
 
     def by_numpy(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """The snake of (..., C), written to `out`, which may be `x`, if there is one."""
-        alpha = memory(self.alpha)
-        wave: np.ndarray = x * alpha
-        np.sin(wave, out=wave)
-        wave *= wave
-        wave *= 1 / (alpha + np.float32(1e-9))
-        y: np.ndarray = np.add(x, wave, out=wave if out is None else out)
-        return y
+        return _of_numpy(x, *self._numbers(), out)
 
     def scaled(self, x: np.ndarray, gain: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
         """Write the snake of `gain` * `x` + `shift`, both of numbers a channel, all (T, C) of
         float32, to `out`."""
+        alpha, scale = self._numbers()
         for part in stretches(*x.shape):
             y = x[part] * gain
             y += shift
-            self.by_numpy(y, out[part])
+            _of_numpy(y, alpha, scale, out[part])
+
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the angle and what the wave is multiplied by."""
+        alpha = memory(self.alpha)
+        return alpha, 1 / (alpha + np.float32(1e-9))
+
+
+def _of_numpy(
+    x: np.ndarray, alpha: np.ndarray, scale: np.ndarray, out: np.ndarray | None
+) -> np.ndarray:
+    wave = x * alpha
+    np.sin(wave, out=wave)
+    wave *= wave
+    wave *= scale
+    y: np.ndarray = np.add(x, wave, out=wave if out is None else out)
+    return y
 
 
 @mx.compile

@@ -28,7 +28,8 @@ _alone = False
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """A context in which every BLAS of this process takes one thread."""
+    """A context in which every BLAS of this process takes one thread; inside of another it changes
+    nothing."""
     global _alone
     if _alone:
         yield

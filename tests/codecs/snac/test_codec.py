@@ -81,7 +81,7 @@ def test_samples_are_the_references(
 
 
 @given(st.lists(st.integers(1, FRAMES), max_size=5), st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=50)
 def test_streams_are_exact_in_every_chunking(small: Codec, places: list[int], mlx: bool) -> None:
     at = sorted({0, FRAMES, *places})
     with pytest.MonkeyPatch.context() as patch:
