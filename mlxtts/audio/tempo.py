@@ -89,9 +89,9 @@ class Tempo:
         return crossfade(old, self._read(at, self._hop))
 
     def _last(self) -> Samples:
-        """What is left, at most two hops: it ends as the input does."""
+        """What is left, at most two hops: its last sample is the input's."""
         end = self._read(self._end - self._left, self._left)
-        old = self._read(self._next, min(self._hop, self._left))
+        old = self._read(self._next, min(self._hop, self._left - 1))
         return np.concatenate([crossfade(old, end[: len(old)]), end[len(old) :]])
 
     def _best(self, old: Samples) -> int:

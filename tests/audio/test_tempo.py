@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlxtts.audio.tempo import HOP, Tempo
@@ -104,7 +104,12 @@ def test_any_chunking_gives_the_same_samples(
     assert one.tobytes() == through(Tempo(factor), rate, other).tobytes()
 
 
+NOISE = np.random.default_rng(0).normal(size=(201, 1)).astype(np.float32)
+
+
 @given(sounds(), factors)
+@example((8_000, [NOISE[:1], NOISE[1:]]), 2)  # what is left is one hop
+@example((8_000, [NOISE[:200]]), 2)
 def test_length_is_exact_and_no_step_is_made(sound: tuple, factor: float) -> None:
     """No step is greater than the sound's own, but for what fading takes within a hop."""
     rate, frames = sound
