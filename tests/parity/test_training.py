@@ -508,7 +508,7 @@ def test_encode_part_of_the_shards_only(trained):
 # everything
 
 
-def test_everything_can_start_from_an_exported_voice(tmp_path, monkeypatch):
+def test_everything_can_start_from_a_voice_or_a_codec(tmp_path, monkeypatch):
     told = {}
 
     def start(self, step, *options, threads=2):
@@ -516,12 +516,20 @@ def test_everything_can_start_from_an_exported_voice(tmp_path, monkeypatch):
         return subprocess.Popen(["true"])
 
     monkeypatch.setattr(pipeline.Pipeline, "start", start)
-    call("all", "--work", tmp_path, "--devices", "cpu", "--start", tmp_path / "voice")
-    for step, folder in (("codec", "voice/codec"), ("lm", "voice")):
-        words = told[step]
-        assert words[words.index("--start") + 1] == str(tmp_path / folder)
-    call("all", "--work", tmp_path, "--devices", "cpu")
-    assert "--start" not in told["codec"] + told["lm"]
+
+    def starts(*options):
+        call("all", "--work", tmp_path, "--devices", "cpu", *options)
+        return [
+            words[words.index("--start") + 1] if "--start" in words else None
+            for words in (told["codec"], told["lm"])
+        ]
+
+    voice = tmp_path / "voice"
+    assert starts("--start", voice) == [str(voice / "codec"), None]
+    voice.mkdir()
+    (voice / "model.safetensors").touch()
+    assert starts("--start", voice) == [str(voice / "codec"), str(voice)]
+    assert starts() == [None, None]
 
 
 def test_a_step_that_fails_in_the_background_ends_everything(tmp_path, monkeypatch):

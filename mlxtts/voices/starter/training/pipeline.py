@@ -34,7 +34,7 @@ def add_arguments(parser):
     option("--number", type=int, default=text.NUMBER, help="lines of text")
     option("--emphasis", type=float, default=0.1, help="share of lines with *words*, if expressive")
     teacher.add_manner(parser)
-    option("--start", default="", help="an exported voice to start from")
+    option("--start", default="", help="a folder to start from: a voice, or a codec alone")
     option("--tiny", action="store_true", help="toy sizes, to see that everything runs")
 
 
@@ -94,7 +94,9 @@ class Pipeline:
         start = {"codec": [], "lm": []}
         if args.start:
             voice = Path(args.start).resolve()
-            start = {"codec": ["--start", voice / "codec", *GOING_ON], "lm": ["--start", voice]}
+            start["codec"] = ["--start", voice / "codec", *GOING_ON]
+            if (voice / "model.safetensors").exists():
+                start["lm"] = ["--start", voice]
         codec = self.together("codec", *start["codec"], *self.until(args.codes))  # gets ready
         self.helpers += codec
         try:
