@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mlxtts import caches, codecs, hub, models
@@ -97,8 +98,13 @@ class Speaker:
     @cached_property
     def codec(self) -> codecs.Codec:
         """Its codec, loaded once."""
+        return codecs.load(*self._located_codec())
+
+    def _located_codec(self) -> tuple[str, Path]:
+        """Its kind and its folder. A revision is one of the model's repository."""
         header = self.header(None, 0)
-        return codecs.load(header.codec, hub.locate_codec(header.codec_path, self._access))
+        access = replace(self._access, revision=None)
+        return header.codec, hub.locate_codec(header.codec_path, access)
 
     def check(
         self,
@@ -121,9 +127,7 @@ class Speaker:
             raise UsageError(f"{self.name} cannot take the voice of a recording")
         if not (said and said.strip()):
             raise UsageError("a recording for its voice needs what is said in it: --ref-text")
-        header = self.header(None, 0)
-        folder = hub.locate_codec(header.codec_path, self._access)
-        encoder = codecs.load_encoder(header.codec, folder)
+        encoder = codecs.load_encoder(*self._located_codec())
         return listen(encoder, recording, said.strip(), self.config.sample_rate, longest)
 
     def sampling(self, **given: Any) -> Sampling:
