@@ -15,6 +15,7 @@ from typing import Any
 CHUNKS = {b"RIFF": "<4sI", b"RF64": "<4sI", b"RIFX": ">4sI", b"FORM": ">4sI"}
 """How kinds of files pack the name and size of a chunk, which the first is, too: of all others."""
 MOST = 1000  # chunks before the sound
+FIRST = 64  # bytes of an MP3's first frame, in which its length stands if it does
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ def announced(file: int) -> Announced | None:
         return _in_chunks(file, magic) if magic in CHUNKS else None
     except struct.error:
         return None
+
+
+def estimated(file: int) -> bool:
+    """Whether the length of an MP3 is only guessed, from its size: no first frame tells it."""
+    tag, size = os.pread(file, 3, 0), os.pread(file, 4, 6)
+    begin = 0
+    if tag == b"ID3":
+        begin = 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(size)))
+    first = os.pread(file, FIRST, begin)
+    return not any(name in first for name in (b"Xing", b"Info", b"VBRI"))
 
 
 def _in_chunks(file: int, magic: bytes) -> Announced | None:

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from mlxtts.audio.announced import Announced, announced
+from mlxtts.audio.announced import Announced, announced, estimated
 from mlxtts.audio.filters import frames
 from mlxtts.audio.resample import Resample, Samples
 from mlxtts.errors import AudioError, CutShortError
@@ -44,7 +44,8 @@ def read(file: IO[bytes], rate: int | None = None, mono: bool = False) -> Iterat
             with opened as sound:
                 sound.seekable = lambda: False  # else it seeks at each piece, which upsets MP3
                 missing = _missing(said, os.fstat(file.fileno()).st_size, sound.frames)
-                yield from _Reading(sound, rate, mono, missing).frames()
+                told = sound.format != "MP3" or not estimated(file.fileno())
+                yield from _Reading(sound, rate, mono, missing, told).frames()
     except soundfile.LibsndfileError as error:
         raise AudioError(_reason(error)) from None
 
@@ -80,10 +81,13 @@ def _reason(error: Any) -> str:
 
 
 class _Reading:
-    """`missing`: what to say of it at the end."""
+    """`missing`: what to say of it at the end; `told`: whether it tells its own length."""
 
-    def __init__(self, sound: Any, rate: int | None, mono: bool, missing: str) -> None:
+    def __init__(
+        self, sound: Any, rate: int | None, mono: bool, missing: str, told: bool = True
+    ) -> None:
         self._sound = sound
+        self._told = told
         self._missing = missing
         self._mono = mono
         self._rate = rate or sound.samplerate
@@ -108,7 +112,7 @@ class _Reading:
         while len(piece := self._read(size)):
             length += len(piece)
             yield piece.mean(axis=1, keepdims=True) if self._mono else piece
-        if length < self._sound.frames < UNKNOWN:
+        if self._told and length < self._sound.frames < UNKNOWN:
             self._missing = f"cut short: {length} of {self._sound.frames} samples"
 
     def _read(self, count: int) -> Samples:

@@ -119,6 +119,18 @@ def test_what_is_cut_short_is_read_and_reported(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100])
+def test_an_mp3_that_does_not_tell_its_length_is_not_cut_short(
+    run: Run, tmp_path: Path, rate: int
+) -> None:
+    """With a tag of ID3 before it, too."""
+    assert run(f"mlxtts-say --rate {rate} -o x.mp3 Good morning.").returncode == 0
+    data = (tmp_path / "x.mp3").read_bytes()
+    (tmp_path / "y.mp3").write_bytes(b"ID3\4\0\0\0\0\1\0" + bytes(128) + data)
+    lengths = [len(sound(read(tmp_path / name))) for name in ("x.mp3", "y.mp3")]
+    assert lengths[0] == lengths[1] > rate / 2
+
+
 def test_all_whole_blocks_of_a_flac_are_read_before_the_cut(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.flac", SAMPLES, RATE)
     data = (tmp_path / "x.flac").read_bytes()
