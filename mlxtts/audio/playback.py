@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mlxtts.audio.resample import Resample, Samples
-from mlxtts.errors import AudioError
+from mlxtts.errors import AudioError, MlxttsError
 from mlxtts.wire.pcm0 import Frame
 
 AHEAD = 10.0  # seconds to hold at most; who writes more waits
@@ -68,7 +68,8 @@ class Player:
     """Plays what is written. The device is opened with the first frame's rate and channels; what
     comes later is resampled, and mono is spread over the channels.
 
-    As a context manager it plays all of it, or stops at once if an exception passes.
+    As a context manager it plays all of it, also what came before an error of mlxtts's or the
+    system's, or stops at once if another exception passes.
 
     device: a number or a part of its name, see `devices`; None for the default.
     buffer: seconds to have before playing begins.
@@ -87,7 +88,7 @@ class Player:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
+        if kind is None or issubclass(kind, (MlxttsError, OSError)):
             self.close()
         else:
             self.abort()

@@ -127,6 +127,17 @@ def test_ctrl_c_stops_at_once(loudspeaker: Loudspeaker) -> None:
 
 
 @needs_pulse
+@pytest.mark.parametrize("after", [b"garbage", pcm0(SPEECH[:100], channels=2)])
+def test_what_came_before_an_error_is_heard(
+    run: Run, loudspeaker: Loudspeaker, after: bytes
+) -> None:
+    done = run(*PATIENT, stdin=pcm0(SPEECH) + END + after, **loudspeaker.env)
+    assert done.returncode == 1
+    assert error_of(done).startswith("mlxtts-play: ")
+    assert place(loudspeaker.heard(), SPEECH)[1] < 2e-3
+
+
+@needs_pulse
 def test_devices(run: Run, loudspeaker: Loudspeaker) -> None:
     done = run("mlxtts-play", "--list-devices", **loudspeaker.env)
     assert done.returncode == 0
