@@ -65,18 +65,28 @@ class Output:
 
 
 def create(path: Path) -> Output:
-    """An Output that replaces `path` when all is written; a device or a pipe is written to."""
+    """An Output that replaces the content of `path` when all is written; a device or a pipe is
+    written to."""
     with subject(str(path)):
+        mode = None
         with contextlib.suppress(FileNotFoundError):
             mode = path.stat().st_mode
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not stat.S_ISREG(mode):
                 return Output(os.open(path, os.O_WRONLY), str(path))
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        place = path.resolve()  # a link stays one
+        temporary = _beside(place)
         _unfinished.add(temporary)  # before it is there: a signal may come at any time
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        return Output(fd, str(path), (temporary, path))
+        if mode is not None:
+            os.fchmod(fd, stat.S_IMODE(mode))
+        return Output(fd, str(path), (temporary, place))
+
+
+def _beside(path: Path) -> Path:
+    """A temporary name; with not all of a long one, since names have 255 bytes at most."""
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}")
 
 
 def expect_sockets() -> None:
@@ -97,7 +107,7 @@ def folder(path: Path) -> Iterator[Path]:
             raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
         if place.exists() and not place.is_dir():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        temporary = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
+        temporary = _beside(place)
         _unfinished.add(temporary)
         temporary.mkdir()
     try:

@@ -22,6 +22,30 @@ def test_a_file_appears_whole_with_the_usual_permissions(tmp_path: Path) -> None
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
 
 
+def test_a_file_keeps_its_permissions_and_a_link_its_place(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "private"
+    path.touch(0o600)
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "new").symlink_to(tmp_path / "folder" / "other")
+    for name in ("link", "new"):
+        with output.create(tmp_path / name) as out:
+            out.write(b"data")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / name).read_bytes() == b"data"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(found.name for found in path.parent.iterdir()) == ["other", "private"]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "\N{SNOWMAN}" * 85])
+def test_the_longest_names(tmp_path: Path, name: str) -> None:
+    with output.create(tmp_path / name) as out:
+        out.write(b"data")
+    with output.folder(tmp_path / name[::-1].replace(name[0], "x", 1)) as folder:
+        assert folder.is_dir()
+    assert (tmp_path / name).read_bytes() == b"data"
+
+
 def test_or_not_at_all(tmp_path: Path) -> None:
     def interrupted() -> None:
         with output.create(tmp_path / "out") as out:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from mlxtts.audio import wav
 from mlxtts.audio.resample import Samples
 from mlxtts.audio.sink import Sink, Spool
@@ -133,7 +131,3 @@ class Mp3Writer:
 
     def close(self) -> None:
         self._sink.write(bytes(self._encoder.flush()))
-
-
-def silence(seconds: float, rate: int, channels: int) -> Samples:
-    return np.zeros((round(seconds * rate), channels), np.float32)

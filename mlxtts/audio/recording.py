@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 
-from mlxtts.audio.files import Writer, open_writer, rate_for, silence
+from mlxtts.audio.files import Writer, open_writer, rate_for
 from mlxtts.audio.resample import Resample, Samples
 from mlxtts.audio.sink import Output, Sink
 from mlxtts.errors import AudioError
 from mlxtts.wire.pcm0 import Frame
+
+EMPTY = "wav", "raw"
+"""Formats of files without a sample. To others, which no program would read, comes a silent one."""
 
 
 def record(
@@ -26,6 +30,12 @@ def record(
         recording.write(frame)
     recording.close()
     return recording
+
+
+def begun(frames: Iterator[Frame]) -> Iterator[Iterator[Frame]]:
+    """The same frames, once there is one: so that for none no file need be there."""
+    for first in frames:
+        yield chain([first], frames)
 
 
 class Recording:
@@ -52,7 +62,7 @@ class Recording:
         self._open(frame)
         if frame.is_end:
             self._flush()
-            self._put(silence(self._pause, self.rate or 0, self._channels))
+            self._rest()
         else:
             assert self._resample
             samples = np.frombuffer(frame.payload, "<f4").reshape(-1, self._channels)
@@ -66,6 +76,8 @@ class Recording:
     def close(self) -> None:
         self._flush()
         if self._writer:
+            if not (self._length or self._form[0] in EMPTY):
+                self._put(np.zeros((1, self._channels), np.float32))
             self._writer.close()
 
     def _open(self, frame: Frame) -> None:
@@ -80,6 +92,15 @@ class Recording:
             assert self.rate
             self._source = frame.rate
             self._resample = Resample(frame.rate, self.rate, self._channels)
+
+    def _rest(self) -> None:
+        """The silence after an utterance, a second at a time."""
+        assert self.rate
+        left = round(self._pause * self.rate)
+        while left:
+            part = min(left, self.rate)
+            self._put(np.zeros((part, self._channels), np.float32))
+            left -= part
 
     def _flush(self) -> None:
         if self._resample:

@@ -3,6 +3,7 @@
 import io
 import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -234,3 +235,25 @@ def test_names_of_formats_and_subtypes() -> None:
         files.format_of("a.xyz")
     with pytest.raises(UsageError, match="--subtype PCM_99: flac has PCM_16, PCM_24"):
         files.subtype_of("flac", "PCM_99")
+
+
+@pytest.mark.parametrize("format", files.SUBTYPES)
+def test_an_utterance_without_a_sample(tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"x.{format}"
+    to_file(path, [Frame(RATE, b"", 2)], format)
+    if format == "raw":
+        assert path.read_bytes() == b""
+    else:
+        found, rate = soundfile.read(path)
+        assert rate == RATE
+        assert np.abs(found).max(initial=0) < 1e-3  # what Opus makes of silence is not quite
+        assert found.shape[1] == 2
+
+
+def test_a_long_silence_takes_no_memory(tmp_path: Path) -> None:
+    tracemalloc.start()
+    to_file(tmp_path / "x.wav", frames(), "wav", pause=100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4_000_000
+    assert soundfile.info(tmp_path / "x.wav").frames == len(SAMPLES) + 100 * RATE

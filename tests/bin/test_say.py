@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.conftest import Run, error_of, needs_pulse
+from tests.conftest import STARTER, Run, error_of, needs_pulse
+from tests.fakehub import Hub, read
 from tests.pulse import Loudspeaker
 
 TEXT = b"One.\n\nTwo, three.\n"
@@ -91,3 +92,21 @@ def test_it_is_heard_and_kept(run: Run, loudspeaker: Loudspeaker, tmp_path: Path
     assert done.returncode == 0
     assert np.abs(loudspeaker.heard()).max() > 0.05
     assert soundfile.info(tmp_path / "kept.wav").duration > 0.3
+
+
+@pytest.mark.parametrize("left_out", ["codec/", "training/"])
+def test_a_revision_is_one_of_the_models_and_not_of_its_codecs(
+    online: Run, published: Hub, left_out: str
+) -> None:
+    """Whether the codec is of another repository, or the model's own."""
+    published.add("me/mine", read(STARTER, left_out, "training/"), "v2")
+    done = online("mlxtts-say --model me/mine --revision v2 -o - Oh. | wc -c")
+    assert int(done.stdout) > 10_000, done.stderr
+
+
+def test_a_file_is_left_alone_when_nothing_can_be_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"precious")
+    done = run("mlxtts-say -o a.wav ...")
+    assert done.returncode == 1
+    assert error_of(done) == "mlxtts-say: text: line 1: nothing to speak in '...'"
+    assert (tmp_path / "a.wav").read_bytes() == b"precious"
