@@ -54,6 +54,7 @@ class Tool:
         self._stdout = stdout
         self._closed = closed
         self._live = False  # whether an unfinished line stands on the terminal
+        self._given = False  # whether stdout is an output's
 
     @property
     def terminal(self) -> bool:
@@ -106,9 +107,16 @@ class Tool:
             os.write(STDERR, (over + text).encode(errors="backslashreplace"))
 
     def output(self, path: str | None = None, *, binary: bool = True) -> Output:
-        """Open `path`, or stdout for None and `-`. No binary data are written to a terminal."""
+        """Open `path`, or stdout for None and `-`, which only one output can have. No binary data
+        are written to a terminal."""
         if path is not None and path != "-":
             return output.create(Path(path))
+        if self._given:
+            raise UsageError("stdout: two outputs cannot go there: name a file for one")
+        self._given = True
+        return self._standard(binary)
+
+    def _standard(self, binary: bool) -> Output:
         with subject("stdout"):
             if STDOUT in self._closed:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -127,7 +135,7 @@ class Tool:
 
     def print(self, text: str) -> None:
         """Write lines that the user asked for, such as a list, to stdout."""
-        self.output(binary=False).write(text.encode() + b"\n")
+        self._standard(binary=False).write(text.encode() + b"\n")
 
     def table(self, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows: under their heading, aligned, on a terminal; else with tabs between cells."""
@@ -232,7 +240,7 @@ def main(parser: Parser, run: Callable[[argparse.Namespace, Tool], None]) -> NoR
 
 def _parse(parser: Parser) -> argparse.Namespace:
     try:
-        return parser.parse_args()
+        return parser.parse_intermixed_args() if parser.mixes else parser.parse_args()
     except OSError as error:  # --help or --version could not be written
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # so that exit need not try again
         parser.exit(1, f"{parser.prog}: stdout: {error.strerror}\n")

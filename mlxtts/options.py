@@ -11,9 +11,10 @@ from mlxtts.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with the options that all commands share, and errors in one line."""
+    """argparse with the options that all commands share, and errors in one line. `mixes`: options
+    may stand between the other arguments, too."""
 
-    def __init__(self, prog: str, description: str, **options: object) -> None:
+    def __init__(self, prog: str, description: str, mixes: bool = True, **options: object) -> None:
         super().__init__(
             prog=prog,
             description=description,
@@ -22,6 +23,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28),
             **options,  # type: ignore[arg-type]
         )
+        self.mixes = mixes
         self.add_argument("-q", "--quiet", action="store_true", help="no warnings")
         self.add_argument("-v", "--verbose", action="store_true", help="say what is done")
         self.add_argument("--version", action="version", version=f"{prog} {__version__}")

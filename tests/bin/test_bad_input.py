@@ -393,3 +393,19 @@ def test_no_sound_is_written_to_a_terminal(run: Run, tmp_path: Path) -> None:
         "mlxtts-decode: stdout: a terminal: pipe it into another command, or give -o FILE\n"
         "status 2\n"
     )
+
+
+def test_stdout_is_for_one_output(run: Run, tmp_path: Path) -> None:
+    done = run("mlxtts-tokens Hi | mlxtts-decode --timings -")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert error_of(done) == (
+        "mlxtts-decode: stdout: two outputs cannot go there: name a file for one"
+    )
+    done = run("mlxtts-tokens Hi | mlxtts-decode --timings - -o sound")
+    assert done.stdout.startswith(b'{"id": "1"'), done.stderr
+    done = run("mlxtts-compare --method normal -o - Hi")
+    assert (done.returncode, error_of(done)) == (
+        2,
+        "mlxtts-compare: -o: a page with recordings beside it needs the name of a file",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["sound"]

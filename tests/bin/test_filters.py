@@ -226,3 +226,20 @@ def test_the_skeleton_is_a_command_to_copy(run: Run, tmp_path: Path) -> None:
         1,
         "mlxtts-own: stdin: byte 0: no PCM0 frame begins here",
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mlxtts-tempo 1.5 -o out x.pcm0",
+        "mlxtts-tempo -o out 1.5 x.pcm0",
+        "mlxtts-tempo -o out -- 1.5 x.pcm0",
+        "mlxtts-smooth -o out x.pcm0 -q",
+        "mlxtts-wav --append-silence 0 x.pcm0 -o out --format wav y.pcm0",
+    ],
+)
+def test_options_may_stand_anywhere(run: Run, tmp_path: Path, line: str) -> None:
+    for name in ("x.pcm0", "y.pcm0"):
+        (tmp_path / name).write_bytes(cut(SOUND, 1000) + END)
+    assert run(line).stderr == b""
+    assert (tmp_path / "out").stat().st_size > 4 * len(SOUND) // 2

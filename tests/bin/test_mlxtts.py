@@ -30,6 +30,14 @@ def test_it_becomes_the_command(run: Run) -> None:
     assert b"usage: mlxtts-wav" in run("mlxtts", "wav", "--help").stdout
 
 
+def test_it_hands_its_manner_on(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "mlxtts-own"
+    own.write_text("#!/bin/sh\necho mine $@\n")
+    own.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{environment()['PATH']}"
+    assert run("mlxtts", "-q", "-v", "own", "-x", PATH=path).stdout == b"mine -q -v -x\n"
+
+
 def test_unknown_words_are_errors(run: Run) -> None:
     done = run("mlxtts", "sing")
     assert done.returncode == 2
