@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlxtts.api.speech import Array, Chunk, Speech, load_model
 from mlxtts.audio import files
 from mlxtts.audio.playback import Player, aloud
@@ -92,10 +94,12 @@ def generate_audio(
 
     Raises TextError, VoiceError, UsageError and ModelError before anything is written; OSError.
     """
-    speech = _speech(model_path, lang_code, ref_audio, ref_text)
+    speech = _speech(model_path, lang_code)
     form = files.form_of(None, audio_format)
+    files.check_rate(sample_rate)
     manner |= {"width": width, "language": lang_code}
-    frames = _frames(_speak(speech, text, voice, speed, Options(), **manner))
+    with speech.having(ref_audio, ref_text):
+        frames = _frames(_speak(speech, text, voice, speed, Options(), **manner))
     paths = []
     with Player() if play else nullcontext() as player:
         if player:
@@ -178,7 +182,8 @@ def generate_audio_with_callback(
             chunk.segment,
             chunk.spoken,
         )
-        if callback(chunk.samples, metadata) is False:
+        answer = callback(chunk.samples, metadata)
+        if isinstance(answer, (bool, np.bool_)) and not answer:
             return False
     return True
 
@@ -203,14 +208,9 @@ async def generate_audio_async(
         await do(chunks.close)
 
 
-def _speech(
-    model: str | Speech,
-    language: str | None,
-    recording: Recording | None = None,
-    said: str | None = None,
-) -> Speech:
+def _speech(model: str | Speech, language: str | None) -> Speech:
     speech = model if isinstance(model, Speech) else load_model(model)
-    speech.check(None, language, recording, said)
+    speech.check(None, language)
     return speech
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,16 @@ class Speech:
         the words `said` are heard; raises UsageError if it cannot take it."""
         self._speaker.check(voice, language, recording, said)
 
+    @contextmanager
+    def having(self, recording: Recording | None, said: str | None) -> Iterator[None]:
+        """A context in which `speak` has the voice of a recording, if there is one; see `check`."""
+        before = self._speaker.example
+        try:
+            self._speaker.check(None, None, recording, said)
+            yield
+        finally:
+            self._speaker.example = before
+
     def sampling(self, **given: float | None) -> Sampling:
         """The model's sampling, but for what is given. Raises UsageError."""
         return self._speaker.sampling(**given)
@@ -142,6 +153,8 @@ class Speech:
         Raises TextError for a line without anything to speak, VoiceError, UsageError, all before
         anything is spoken. Warns with SpeechWarning of what is cut short or left out.
         """
+        if width < 1:
+            raise UsageError(f"width {width}: must be 1 or more")
         frames = self._speaker.frames(max_tokens)
         requests = self._requests(text, voice, sampling, seed, frames, language, speed)
         synthesis = self._speaker.synthesis(width)
@@ -171,6 +184,7 @@ class Speech:
 
     def _requests(self, text: str, *manner: Any) -> list[Request]:
         requests = []
+        self._speaker.frontend = self._speaker.frontend.fresh()  # each text is told of on its own
         for line in lines.read(iter([text.encode(errors="replace")])):
             with subject(f"line {line.number}"):
                 requests.append(self._speaker.request(line.plain(), *manner))
@@ -239,11 +253,12 @@ def load_model(
     Raises ModelError, HubError for what cannot be downloaded, and TextError for a lexicon that
     cannot be read.
     """
-    wanted = model_path, revision, offline, lexicon
+    said = Lexicon.read(lexicon)
+    wanted = model_path, revision, offline, said
     if _thread.speech is None or _thread.wanted != wanted:
         _thread.speech = None  # so that two are never in memory at once
         speaker = Speaker(model_path, hub.Access(revision, offline))
-        speaker.frontend.lexicon = Lexicon.read(lexicon)
+        speaker.frontend.lexicon = said
         _thread.speech = Speech(speaker)
         _thread.wanted = wanted
     return _thread.speech

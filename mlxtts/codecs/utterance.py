@@ -7,6 +7,7 @@ gets the samples.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,9 @@ class Options:
 
     def check(self, codec: Codec) -> None:
         """Raises UsageError for what this codec cannot do."""
-        tokens, size = self.chunk_tokens, codec.frame_codes
+        tokens, size, length = self.chunk_tokens, codec.frame_codes, self.chunk_ms
+        if length is not None and not 0 < length < math.inf:
+            raise UsageError(f"--chunk-ms {length:g}: must be above 0")
         if tokens is not None and not size:
             raise UsageError(f"--chunk-tokens {tokens}: this codec decodes whole segments")
         if tokens is not None and (tokens < 1 or tokens % size):

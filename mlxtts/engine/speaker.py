@@ -40,7 +40,8 @@ class Speaker:
         self.config: models.Config = config
         self.frontend = self._frontend()
         self.cache_bits = 16
-        self._example: models.Example | None = None
+        self.example: models.Example | None = None
+        """Of the voice that it has taken."""
 
     def _frontend(self) -> Frontend:
         config = self.config
@@ -119,7 +120,8 @@ class Speaker:
         models.choose_voice(self.config, voice, self.accent(language))
         if recording is None and said is not None:
             raise UsageError("what is said in a recording needs that recording: --ref-audio")
-        self._example = self._listen(recording, said) if recording is not None else None
+        if recording is not None:
+            self.example = self._listen(recording, said)
 
     def _listen(self, recording: Recording, said: str | None) -> models.Example:
         longest = self.config.example_seconds
@@ -172,7 +174,7 @@ class Speaker:
             pause=utterance.pause,
             max_frames=max_frames,
             extra=self.extra(voice, speed),
-            example=self._example,
+            example=self.example,
         )
 
     def speaking(self, frontend: Frontend, voice: str, accent: str | None = None) -> Frontend:

@@ -38,6 +38,7 @@ class Lexicon:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._entries = {entry.word: entry for entry in entries}
+        self._hash = hash(frozenset(self._entries.values()))
         found = sorted(self._entries, key=lambda word: (-len(word), word.islower(), word))
         self._pattern = re.compile("|".join(map(_pattern, found)) or r"(?!)")
 
@@ -56,6 +57,12 @@ class Lexicon:
                 except TextError as error:
                     raise TextError(f"line {number}: {error}") from None
         return cls(entries.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lexicon) and self._entries == other._entries
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __bool__(self) -> bool:
         return bool(self._entries)

@@ -83,6 +83,9 @@ def test_formats_and_rates(
         ({"lang_code": "fr"}, UsageError, "language 'fr': starter has en"),
         ({"ref_audio": "me.wav"}, UsageError, "cannot take the voice of a recording"),
         ({"temperature": -1}, UsageError, "temperature must be"),
+        ({"sample_rate": -1}, UsageError, "--rate: must be 8000 to"),
+        ({"sample_rate": 16000.5}, UsageError, "--rate: must be 8000 to"),
+        ({"sample_rate": 0}, UsageError, "--rate: must be 8000 to"),
         ({"audio_format": "opus", "sample_rate": 11_025}, AudioError, "cannot have 11025 Hz"),
         ({"volume": 3}, TypeError, "volume"),
     ],
@@ -197,12 +200,13 @@ def test_callbacks(speech: Speech) -> None:
     assert (told[-1].utterance, told[-1].text) == (1, "Two.")
 
 
-def test_a_callback_that_has_enough(speech: Speech) -> None:
+@pytest.mark.parametrize("kind", [bool, np.bool_])
+def test_a_callback_that_has_enough(speech: Speech, kind: type) -> None:
     calls: list[int] = []
 
-    def callback(samples: np.ndarray, metadata: Metadata) -> bool:
+    def callback(samples: np.ndarray, metadata: Metadata) -> object:
         calls.append(metadata.chunk_index)
-        return metadata.chunk_index < 1
+        return kind(metadata.chunk_index < 1)
 
     assert not generate_audio_with_callback(TEXT, callback, speech)
     assert calls == [0, 1]

@@ -87,8 +87,21 @@ def test_what_is_not_said_as_it_stands_is_warned_of(speech: Speech) -> None:
     with pytest.warns(SpeechWarning, match="cut short at the limit of tokens: 'A long sentence"):
         chunks = [*speech.speak("A long sentence, not to be ended.", max_tokens=14)]
     assert sum(chunk.duration for chunk in chunks) < 0.2
-    with pytest.warns(SpeechWarning, match="<laugh> left out: starter does not know it"):
-        speech.speak("Ha <laugh> ha.")
+    for _ in range(2):
+        with pytest.warns(SpeechWarning, match="<laugh> left out: starter does not know it"):
+            speech.speak("Ha <laugh> ha.")
+
+
+@pytest.mark.parametrize("width", [0, -1])
+def test_no_line_at_a_time(speech: Speech, width: int) -> None:
+    with pytest.raises(UsageError, match=f"width {width}: must be 1 or more"):
+        speech.speak("Hi.", width=width)
+
+
+@pytest.mark.parametrize("length", [0, -5, float("nan"), float("inf")])
+def test_chunks_of_no_length(speech: Speech, length: float) -> None:
+    with pytest.raises(UsageError, match=f"--chunk-ms {length:g}: must be above 0"):
+        speech.speak("Hi.", options=Options(chunk_ms=length))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +181,8 @@ def test_a_lexicon(tmp_path: Path) -> None:
     found = np.concatenate([chunk.samples for chunk in speech.speak("An nginx.")])
     np.testing.assert_array_equal(found, expected)
     assert load_model(lexicon=path) is speech
+    path.write_text("nginx\tengine wye\n")
+    assert load_model(lexicon=path) is not speech
     assert load_model() is not speech
     path.write_text("nginx")
     with pytest.raises(TextError, match="line 1: not a word"):

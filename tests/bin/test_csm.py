@@ -132,3 +132,10 @@ def test_the_voice_of_a_recording_from_python(model: Path, tmp_path: Path) -> No
             (path,) = generate_audio("hi", speech, file_prefix=prefix, **more)  # type: ignore[arg-type]
         kept.append(path.read_bytes())
     assert kept[0] == kept[2] != kept[1]
+    speech.check(recording=samples, said="noise")
+    speech.check(voice="1")
+    for n, more in enumerate(({}, {"ref_audio": -samples, "ref_text": "noise"}, {})):
+        prefix = str(tmp_path / f"said{n}")
+        with pytest.warns(SpeechWarning, match="cut short"):
+            (path,) = generate_audio("hi", speech, file_prefix=prefix, **more)  # type: ignore[arg-type]
+        assert (path.read_bytes() == kept[1]) == (not more), "what was set is kept"
