@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 
 from mlxtts.text.english_tables import (
     ABBREVIATIONS,
@@ -27,7 +28,8 @@ from mlxtts.text.english_tables import (
 
 Rewrite = Callable[[re.Match[str]], str]
 
-NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+NUMBER = r"\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d+(?:\.\d+)?"
+NEAR = 40  # characters around an abbreviation that tell what it means
 RULES: list[tuple[re.Pattern[str], Rewrite]] = []
 
 
@@ -68,6 +70,7 @@ def date(day: int, month: str, of: str | None) -> str:
     return f"{month} {_words(day, 'ordinal')}" + (f", {year(int(of))}" if of else "")
 
 
+@lru_cache(1000)
 def _words(value: int, to: str = "cardinal") -> str:
     from num2words import num2words  # 30 ms that text without figures need not wait for
 
@@ -97,7 +100,13 @@ def _plain(match: re.Match[str]) -> str:
     return "".join(char for char in text if not unicodedata.combining(char)) if match[0] else " "
 
 
-@rule(r"\b(?:https?://|www\.)[^\s<>\"]*[\w/]|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+@rule(r"\s\s+")
+def _spaces(match: re.Match[str]) -> str:
+    """One, or rules that begin with space would look at each again and again."""
+    return " "
+
+
+@rule(r"\b(?:https?://|www\.)[^\s<>\"]*[\w/]|\b[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 def _address(match: re.Match[str]) -> str:
     text = re.sub(r"^https?://", "", match[0].rstrip("/")).replace("www", "w w w")
     for sign, word in {".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore"}.items():
@@ -105,7 +114,7 @@ def _address(match: re.Match[str]) -> str:
     return text
 
 
-@rule(r"^(?=(?:[^a-z]*[A-Z]){8})(?=.*\s)[^a-z]+$")
+@rule(r"^(?=(?:[^A-Za-z]*[A-Z]){8})(?=.*\s)[^a-z]+$")
 def _loud(match: re.Match[str]) -> str:
     """A line in capitals is loud, not spelled."""
     return match[0].lower()
@@ -165,7 +174,8 @@ def _hour(match: re.Match[str]) -> str:
 @rule(rf"(?<![\w.])(?:({_any(ABBREVIATIONS)})\.(?=\W|$)|(mrs?|ms|dr)(?= [A-Z]))", re.IGNORECASE)
 def _abbreviation(match: re.Match[str]) -> str:
     short = (match[1] or match[2]).lower()
-    before, after = match.string[: match.start()], match.string[match.end() :]
+    start, end = match.span()
+    before, after = match.string[max(0, start - NEAR) : start], match.string[end : end + NEAR]
     stop = "." if not after else ""  # the abbreviation's is also the sentence's
     in_address = re.search(r"\d(?:st|nd|rd|th)?( [A-Z]\w+)? $", before)
     if short == "st" and (in_address or not re.match(r"\s+[A-Z]", after)):
@@ -240,7 +250,7 @@ def _rate(match: re.Match[str]) -> str:
     return " per second" if match[1] == "s" else " per hour"
 
 
-@rule(rf"({NUMBER})\s?-\s?(?={NUMBER})")
+@rule(rf"(?<!\d)({NUMBER})\s?-\s?(?=\d)")
 def _range(match: re.Match[str]) -> str:
     return f"{match[1]} to "
 

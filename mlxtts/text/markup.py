@@ -38,7 +38,7 @@ ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*[\"']([^\"']*)[\"']")
 TIME = re.compile(r"\+?(\d+\.?\d*|\.\d+)(ms|s)")
 SPEAK = re.compile(r"^\s*<speak\b[^>]*>|</speak\s*>\s*$", re.I)
 
-PRONUNCIATION = re.compile(r"\[([^\[\]\n]+)\]\(/([^\n]*?)/\)")
+PRONUNCIATION = re.compile(r"\[([^\[\]\n]+)\]\(/([^\[\n]*?)/\)")
 STRESS = re.compile(r"\[([^\[\]\n]+)\]\(([+-]?(?:\d|0?\.5))\)")
 WORD = re.compile(f"{PRONUNCIATION.pattern}|{STRESS.pattern}")
 BEGUN = r"\[[^\]\n]{0,200}$|\[[^\[\]\n]+\](?:\([^)\n]{0,200})?$|<b[^>\n]{0,200}$"

@@ -8,7 +8,7 @@ from unicodedata import category, east_asian_width
 from mlxtts.text import markup
 
 BREAKS = (r"[;:]\s+|[；：]", r",\s+|[，、]", r"\s+")
-FOLLOWED = re.compile(r"[.!?…。！？।]\W*\w")
+FOLLOWED = re.compile(r"[.!?…。！？।][^\w.!?…。！？।]*\w")
 LONGEST = 1000  # characters of a sentence that does not end
 WIDE = 3  # a Chinese character or a Korean syllable takes about as long as three letters
 
@@ -56,6 +56,8 @@ class Incoming:
 
 def extent(text: str) -> int:
     """How long it takes to say, in letters of an alphabet."""
+    if text.isascii():
+        return len(text)
     return sum(WIDE if east_asian_width(char) in "WF" else 1 for char in text)
 
 
@@ -87,9 +89,10 @@ def _packed(parts: list[str], length: int) -> list[str]:
 
 def _chopped(text: str, length: int) -> list[str]:
     """Pieces of a word; a sign that belongs to the letter before it stays there."""
-    pieces = [""]
-    for char in text:
-        if extent(pieces[-1] + char) > length and not category(char).startswith("M"):
-            pieces.append("")
-        pieces[-1] += char
-    return [piece for piece in pieces if piece]
+    cuts, size = [0], 0
+    for at, char in enumerate(text):
+        size += extent(char)
+        if size > length and not category(char).startswith("M"):
+            cuts.append(at)
+            size = extent(char)
+    return [text[a:b] for a, b in zip(cuts, [*cuts[1:], None], strict=True) if text[a:b]]

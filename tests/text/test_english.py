@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -89,3 +90,14 @@ def test_plain_words_stay_as_they_are() -> None:
 
 def test_letters_lose_their_accents() -> None:
     assert spoken("Ångström, Łódź, façade, ﬁne") == "Angstrom, Lodz, facade, fine"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [" ", "1", "a", "A", "a.", "1.", "1,", "111,", "1-", "a-", "1/", "(", "--", "- ", '"', ", ",
+     "A ", "1 ", "St. ", "5 st. ", "www.", "@"],
+)  # fmt: skip
+def test_a_long_line_is_read_in_time(part: str) -> None:
+    start = time.process_time()
+    spoken(f"x{part * (50_000 // len(part))}y")
+    assert time.process_time() - start < 4

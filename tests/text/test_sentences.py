@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +116,13 @@ def test_no_sentence_ends_within_markup() -> None:
         found += incoming.feed(char)
     assert found == ["One [pause:1.5s] is.", "[St. X. Y](/sˈAnt. ˈA/) is."]
     assert incoming.close() == ["A [b.", "C"]
+
+
+@pytest.mark.parametrize("part", [" ", "a", ".", "! ", ", ", "\u0301", "é", "[a](/", "**a"])
+def test_a_long_line_is_divided_in_time(part: str) -> None:
+    start = time.process_time()
+    line = part * (50_000 // len(part))
+    fit(line, 300)
+    sentences(line)
+    Incoming().feed(line)
+    assert time.process_time() - start < 4
