@@ -14,6 +14,7 @@ from functools import lru_cache
 from mlxtts.text.english_tables import (
     ABBREVIATIONS,
     CURRENCIES,
+    DOLLARS,
     LETTERS,
     MAGNITUDES,
     MONTH_NAMES,
@@ -28,7 +29,7 @@ from mlxtts.text.english_tables import (
 
 Rewrite = Callable[[re.Match[str]], str]
 
-NUMBER = r"\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d+(?:\.\d+)?"
+NUMBER = r"\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+"
 NEAR = 40  # characters around an abbreviation that tell what it means
 RULES: list[tuple[re.Pattern[str], Rewrite]] = []
 
@@ -45,8 +46,8 @@ def number(text: str) -> str:
     """A plain number, with or without commas and decimals."""
     whole, _, decimals = text.replace(",", "").partition(".")
     code = len(whole) > 15 or (len(whole) > 1 and whole[0] == "0")
-    words = digits(whole) if code else _words(int(whole))
-    return f"{words} point {digits(decimals)}" if decimals else words
+    words = digits(whole) if code else _words(int(whole)) if whole else ""
+    return f"{words} point {digits(decimals)}".strip() if decimals else words
 
 
 def digits(text: str) -> str:
@@ -64,6 +65,16 @@ def year(value: int) -> str:
 
 def counted(amount: str, singular: str, plural: str) -> str:
     return f"{number(amount)} {singular if amount == '1' else plural}"
+
+
+def money(amount: str, one: str, many: str, small_one: str, small_many: str) -> str:
+    whole, _, cents = amount.partition(".")
+    if len(cents) != 2:
+        return counted(amount, one, many)
+    small = counted(str(int(cents)), small_one, small_many) if int(cents) else ""
+    if whole in ("", "0") and small:
+        return small
+    return counted(whole or "0", one, many) + (f" and {small}" if small else "")
 
 
 def date(day: int, month: str, of: str | None) -> str:
@@ -132,7 +143,7 @@ def _roman(match: re.Match[str]) -> str:
     return f"{word} {_words(value) if numbered else 'the ' + _words(value, 'ordinal')}"
 
 
-@rule(r"(?:(?<=\s)|^)[-\N{MINUS SIGN}](?=[$€£¥₹]?\d)")
+@rule(r"(?:(?<=\s)|^)[-\N{MINUS SIGN}](?=[$€£¥₹]?\.?\d)")
 def _minus(match: re.Match[str]) -> str:
     return "minus "
 
@@ -183,27 +194,51 @@ def _abbreviation(match: re.Match[str]) -> str:
     return ABBREVIATIONS[short] + stop
 
 
-@rule(
-    rf"([$€£¥₹])\s?({NUMBER})(?:\s?(thousand|million|billion|trillion|bn|[kmbt])\b)?", re.IGNORECASE
-)
+@rule(rf"(?<![\w.,$€£¥₹])((?:{NUMBER})(?:\s?-\s?(?:{NUMBER}))?)\s?([$€£¥₹])(?!\s?\.?\d)")
+def _sign_behind(match: re.Match[str]) -> str:
+    return match[2] + match[1]
+
+
+_MONEY = (
+    rf"(?P<sign>[$€£¥₹])\s?(?:(?P<low>{NUMBER})\s?-\s?(?P=sign)?(?=\.?\d))?(?P<amount>{NUMBER})"
+    r"(?:\s?(?P<magnitude>thousand|million|billion|trillion|bn|[kmbt])\b(?<!\s\w(?=-)))?"
+)  # a letter apart, with a hyphen behind it, is no magnitude, as in $5 t-shirt
+
+
+@rule(rf"(?-i:\b(?P<whose>{_any(DOLLARS)})(?=\$)){_MONEY}", re.IGNORECASE)
+def _dollars(match: re.Match[str]) -> str:
+    return _money(match).replace("dollar", f"{DOLLARS[match['whose']]} dollar")
+
+
+@rule(_MONEY, re.IGNORECASE)
 def _money(match: re.Match[str]) -> str:
-    one, many, small_one, small_many = CURRENCIES[match[1]]
-    amount, magnitude = match[2], match[3]
+    low, amount, magnitude = match.group("low", "amount", "magnitude")
+    names = CURRENCIES[match["sign"]]
+    words = money(amount, *names)
     if magnitude:
-        return f"{number(amount)} {MAGNITUDES.get(magnitude.lower(), magnitude.lower())} {many}"
-    whole, _, cents = amount.partition(".")
-    if len(cents) != 2:
-        return counted(amount, one, many)
-    small = counted(str(int(cents)), small_one, small_many) if int(cents) else ""
-    if whole == "0" and small:
-        return small
-    return counted(whole, one, many) + (f" and {small}" if small else "")
+        words = (
+            f"{number(amount)} {MAGNITUDES.get(magnitude.lower(), magnitude.lower())} {names[1]}"
+        )
+    if not low:
+        return words
+    cents = not magnitude and re.search(r"\.\d\d$", low)
+    return f"{money(low, *names) if cents else number(low)} to {words}"
 
 
-@rule(rf"{TELEPHONE}|\b0\d{{4,}}\b|\b\d{{16,}}\b")
+@rule(rf"{TELEPHONE}|(?<!\.)\b(?:0\d{{4,}}|\d{{16,}})\b")
 def _long_number(match: re.Match[str]) -> str:
     """Telephone numbers and codes digit by digit, the groups apart; 500-1000 is a range."""
     return ", ".join(digits(group) for group in re.findall(r"\d+", match[0]))
+
+
+@rule(rf"(?<!\d)((?:{NUMBER})%?)\s?-\s?(?=\.?\d)(?!\d+/)")
+def _range(match: re.Match[str]) -> str:
+    return f"{match[1]} to "
+
+
+@rule(r"\b(?:version )?v(?=\d+\.\d)", re.IGNORECASE)
+def _version_sign(match: re.Match[str]) -> str:
+    return "version "
 
 
 @rule(r"\b\d+(?:\.\d+){2,}\b")
@@ -216,11 +251,14 @@ def _feet_and_inches(match: re.Match[str]) -> str:
     return f"{number(match[1])} foot {number(match[2])}"
 
 
-@rule(r"(?:\b(\d+) )?\b(\d+)/(\d+)\b")
+@rule(rf"(?:\b(\d+)[ -])?\b({NUMBER})/({NUMBER})\b")
 def _fraction(match: re.Match[str]) -> str:
-    whole, top, bottom = match[1], int(match[2]), int(match[3])
-    if not 1 < bottom <= 100:
+    if match[0] == "24/7":
+        return "24 7"
+    whole = match[1]
+    if not (match[2] + match[3]).isdigit() or not 1 < int(match[3]) <= 100:
         return match[0].replace("/", " over ")
+    top, bottom = int(match[2]), int(match[3])
     part = {2: "half", 4: "quarter"}.get(bottom) or _words(bottom, "ordinal")
     if top != 1:
         part = "halves" if bottom == 2 else part + "s"
@@ -234,15 +272,16 @@ def _decade(match: re.Match[str]) -> str:
     return words[:-1] + "ies" if words.endswith("y") else words + "s"
 
 
-@rule(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
+@rule(r"\b(\d{1,3}(?:,\d{3}){1,9}|\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 def _ordinal(match: re.Match[str]) -> str:
-    return _words(int(match[1]), "ordinal") if len(match[1]) <= 15 else digits(match[1])
+    value = match[1].replace(",", "")
+    return _words(int(value), "ordinal") if len(value) <= 15 else digits(value)
 
 
 @rule(rf"(?<![\w.])({NUMBER})\s?({_any(UNITS)})(?![\w°])", re.IGNORECASE)
 def _unit(match: re.Match[str]) -> str:
     first, _, rest = UNITS[match[2].lower()].partition(" ")
-    return f"{counted(match[1], first, PLURALS.get(first, first + 's'))} {rest}"
+    return f"{counted(match[1], first, PLURALS.get(first, first + 's'))} {rest}".strip()
 
 
 @rule(r"(?<=[A-Za-z])/([sh])\b")
@@ -250,17 +289,12 @@ def _rate(match: re.Match[str]) -> str:
     return " per second" if match[1] == "s" else " per hour"
 
 
-@rule(rf"(?<!\d)({NUMBER})\s?-\s?(?=\d)")
-def _range(match: re.Match[str]) -> str:
-    return f"{match[1]} to "
-
-
 @rule(r"\bno\. ?(?=\d)|#(?=\d)", re.IGNORECASE)
 def _numbered(match: re.Match[str]) -> str:
     return "number "
 
 
-@rule(r"\b(1[1-9]\d\d|20\d\d)\b(?![,.]\d)")
+@rule(r"(?<!\d[.,])\b(1[1-9]\d\d|20\d\d)\b(?![,.]\d)")
 def _year(match: re.Match[str]) -> str:
     return year(int(match[1]))
 

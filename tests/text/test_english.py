@@ -27,6 +27,15 @@ from mlxtts.text.english import spoken
          "three zero nine!"),
         ("500-1000 people, 100-200", "five hundred to one thousand people, one hundred to two "
          "hundred"),
+        ("10-20%, 5-10 kg, 10%-20%", "ten to twenty percent, five to ten kilograms, ten percent to "
+         "twenty percent"),
+        (".5 percent, -.5", "point five percent, minus point five"),
+        ("0.0001 of 3.1415", "zero point zero zero zero one of three point one four one five"),
+        ("the 1,000th", "the one thousandth"),
+        ("1/2,000, 2-3/4, 24/7", "one over two thousand, two and three quarters, twenty-four "
+         "seven"),
+        ("10², 5 m³", "ten squared, five meters cubed"),
+        ("v1.2.3", "version one point two point three"),
         # years, dates, times
         ("in 1984, 2005, 1900 and 2026", "in nineteen eighty-four, two thousand and five, "
          "nineteen hundred and twenty twenty-six"),
@@ -47,6 +56,12 @@ from mlxtts.text.english import spoken
         ("-5°C", "minus five degrees celsius"),
         ("82 tokens/s", "eighty-two tokens per second"),
         ("5'10\" tall", "five foot ten tall"),
+        ("$5-10, £5-10m, $5.50-$10", "five to ten dollars, five to ten million pounds, five "
+         "dollars and fifty cents to ten dollars"),
+        ("a $5 t-shirt, $5m", "a five dollars t-shirt, five million dollars"),
+        ("US$50, A$5", "fifty u s dollars, five Australian dollars"),
+        ("$.99 or 50€, 5-10 €", "ninety-nine cents or fifty euros, five to ten euros"),
+        ("10 MB/s, 3 kg/s", "ten megabytes per second, three kilograms per second"),
         # abbreviations and initials
         ("Dr. Smith and Mr Jones", "doctor Smith and mister Jones"),
         ("5 Main St. is near St. Paul", "five Main street is near saint Paul"),
@@ -62,6 +77,7 @@ from mlxtts.text.english import spoken
         ("a.b@c.com", "a dot b at c dot com"),
         # signs and letters
         ("Q&A: 2 + 2 = 4", "Q and A: two plus two equals four"),
+        ("a ≠ b", "a is not equal to b"),
         ("yes (maybe) - no", "yes, maybe, no"),
         ("“Don’t”, he said…", "Don't, he said..."),
         ("café naïve Ærø ½", "cafe naive AEro one half"),

@@ -24,8 +24,7 @@ from mlxtts.text.phonemes.source import Mark, Part, Token
 
 MODEL = "en_core_web_sm"
 THEIRS = {"_loud", "_ordinal", "_year", "_number", "_dotted_initials", "_initials", "_aside"}
-THEIRS |= {"_plain", "_silent", "_doubled_comma", "_space"}
-PRICE = re.compile(rf"({english.NUMBER})\s?([€£¥₹])(?!\d)")
+THEIRS |= {"_plain", "_silent", "_doubled_comma", "_space", "_spaces", "_dollars"}
 QUANTITY = re.compile(r"(?<![\d.,])(?:[3-9]\d{3}|2[1-9]\d\d)(?![\d,]|\.\d)")
 """Four figures that are no year, which misaki would read as one."""
 DASH = re.compile(r"--+")
@@ -42,7 +41,6 @@ def _words(match: re.Match[str], rule: Callable[[re.Match[str]], str]) -> str:
 
 SAY: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
     (DASH, lambda match: "—"),
-    (PRICE, partial(_words, rule=lambda match: match[2] + match[1])),
     *((pattern, partial(_words, rule=rule)) for pattern, rule in english.RULES
       if rule.__name__ not in THEIRS),
     (QUANTITY, partial(_words, rule=lambda match: match[0])),
