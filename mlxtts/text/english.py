@@ -13,12 +13,15 @@ from functools import lru_cache
 
 from mlxtts.text.english_tables import (
     ABBREVIATIONS,
+    AFTER_DATES,
     CURRENCIES,
+    DECADES_AFTER,
     DOLLARS,
     LETTERS,
     MAGNITUDES,
     MONTH_NAMES,
     MONTHS,
+    NO_NAMES,
     PLURALS,
     ROMAN_AFTER,
     ROMANS,
@@ -125,17 +128,25 @@ def _address(match: re.Match[str]) -> str:
     return text
 
 
-@rule(r"^(?=(?:[^A-Za-z]*[A-Z]){8})(?=.*\s)[^a-z]+$")
+@rule(
+    r"^(?![A-Z]{2,5}(?:, [A-Z]{2,5}){2,}\.?$)"
+    r"(?=(?:[^A-Za-z]*[A-Z]){7})(?=.*\s)[^a-z]+$"
+)
 def _loud(match: re.Match[str]) -> str:
-    """A line in capitals is loud, not spelled."""
+    """A line in capitals is loud, not spelled, unless it lists initials."""
     return match[0].lower()
 
 
-@rule(r"\b([A-Za-z]+) ((?=[IVX]+\b)X{0,3}(?:IX|IV|V?I{0,3}))\b")
+@rule(
+    r"\b([Vv]ol\.|[Ff]ig\.|[A-Za-z]+) ((?=[IVX]+\b(?!'[dlmv]))X{0,3}(?:IX|IV|V?I{0,3}))(?<=[IVX])\b"
+    r"(?=( (?!errors?\b|diabetes\b)[a-z])?)"
+)
 def _roman(match: re.Match[str]) -> str:
-    word, numeral = match.groups()
+    word, numeral, more = match.groups()
     numbered = word.lower() in ROMAN_AFTER
-    if not (numbered or (word[0].isupper() and len(numeral) > 1)):
+    named = word[0].isupper() and word.lower() not in NO_NAMES and len(numeral) > 1
+    pronoun = numeral == "I" and word.islower() and more  # the part I liked
+    if pronoun or not (numbered or named):
         return match[0]
     values = [ROMANS[char] for char in numeral]
     pairs = zip(values, [*values[1:], 0], strict=True)
@@ -148,33 +159,35 @@ def _minus(match: re.Match[str]) -> str:
     return "minus "
 
 
-@rule(r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b")
+@rule(r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)(?:T(?=\d\d:\d\d)|\b)")
 @rule(r"\b(?P<m>\d\d?)/(?P<d>\d\d?)/(?P<y>\d{4})\b")
 def _numeric_date(match: re.Match[str]) -> str:
     month, day = int(match["m"]), int(match["d"])
     if not (1 <= month <= 12 and 1 <= day <= 31):
-        return match[0].replace("/", " slash ").replace("-", " ")
-    return date(day, MONTHS[month - 1], match["y"])
+        return match[0].replace("/", " slash ").replace("-", " ").replace("T", ", ")
+    return date(day, MONTHS[month - 1], match["y"]) + (", " if match[0].endswith("T") else "")
 
 
-_MONTH = rf"(?P<month>{_any(MONTH_NAMES)})\b\.?"
+_MONTH = rf"(?!(?-i:may|mar|march|dec)\b)(?P<month>{_any(MONTH_NAMES)})\b\.?"
 _DAY = r"(?P<d>[0-3]?\d)(?:st|nd|rd|th)?\b"
 _OF = r"(?:,? (?P<y>[12]\d{3})\b)?"
+_COUNT = rf" (?!(?:{_any(AFTER_DATES)})\b)(?-i:[a-z])"
 
 
 @rule(rf"\b{_DAY} (?:of )?{_MONTH}{_OF}", re.IGNORECASE)
-@rule(rf"\b{_MONTH} {_DAY}{_OF}", re.IGNORECASE)
+@rule(rf"\b{_MONTH} {_DAY}{_OF}(?!{_COUNT})", re.IGNORECASE)
 def _named_date(match: re.Match[str]) -> str:
     return date(int(match["d"]), MONTH_NAMES[match["month"].lower()], match["y"])
 
 
-@rule(r"\b([01]?\d|2[0-3]):([0-5]\d)(?:\s*([ap])\.?m\b\.?)?", re.IGNORECASE)
+@rule(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?:\s*([ap])\.?m\b\.?|(Z)\b)?", re.IGNORECASE)
 def _clock(match: re.Match[str]) -> str:
-    hour, minute = _words(int(match[1])), int(match[2])
-    half = f" {match[3].lower()} m" if match[3] else ""
+    hour, minute, second = _words(int(match[1])), int(match[2]), int(match[3] or 0)
+    end = f" and {counted(str(second), 'second', 'seconds')}" if second else ""
+    end += f" {match[4].lower()} m" if match[4] else " u t c" if match[5] else ""
     if minute == 0:
-        return hour + (half or " o'clock")
-    return f"{hour} {'oh ' if minute < 10 else ''}{_words(minute)}{half}"
+        return hour + (end if match[4] else " o'clock" + end)
+    return f"{hour} {'oh ' if minute < 10 else ''}{_words(minute)}{end}"
 
 
 @rule(r"\b(\d{1,2})\s*([ap])\.?m\b\.?", re.IGNORECASE)
@@ -189,8 +202,12 @@ def _abbreviation(match: re.Match[str]) -> str:
     before, after = match.string[max(0, start - NEAR) : start], match.string[end : end + NEAR]
     stop = "." if not after else ""  # the abbreviation's is also the sentence's
     in_address = re.search(r"\d(?:st|nd|rd|th)?( [A-Z]\w+)? $", before)
-    if short == "st" and (in_address or not re.match(r"\s+[A-Z]", after)):
+    before_name = re.match(r"\s+[A-Z]", after)
+    if short == "st" and (in_address or not before_name):
         return "street" + stop
+    named = re.search(r"\b([A-Z]\w*) $", before)
+    if short == "dr" and not before_name and named and named[1].lower() not in NO_NAMES:
+        return "drive" + stop
     return ABBREVIATIONS[short] + stop
 
 
@@ -266,8 +283,14 @@ def _fraction(match: re.Match[str]) -> str:
     return f"{lead}{'a' if whole and top == 1 else _words(top)} {part}"
 
 
-@rule(r"'?\b(\d{2}|[12]\d{3})'?s\b")
+_WHOSE = "|".join(rf"(?<=\b{word}[ -])" for word in DECADES_AFTER)
+
+
+@rule(rf"(?:'|{_WHOSE})'?\b([2-9]0|[12]\d\d0)'?s\b", re.IGNORECASE)
+@rule(r"(?<!\d[.,])'?\b([7-9]0|[12]\d\d0)s\b")
+@rule(r"(?<=[A-Za-z]-)(\d\d)s\b")
 def _decade(match: re.Match[str]) -> str:
+    """Decades, and several F-16s; other figures with an s are seconds."""
     words = year(int(match[1])) if len(match[1]) == 4 else number(match[1])
     return words[:-1] + "ies" if words.endswith("y") else words + "s"
 

@@ -19,6 +19,15 @@ MONTHS = (
     "october", "november", "december",
 )  # fmt: skip
 MONTH_NAMES = {name[:length]: name for name in MONTHS for length in (3, 4, len(name))}
+AFTER_DATES = (
+    "a", "after", "and", "as", "at", "because", "before", "but", "by", "for", "from", "he", "i",
+    "if", "in", "is", "it", "of", "on", "or", "she", "that", "the", "there", "they", "this",
+    "through", "till", "to", "until", "was", "we", "when", "will", "with", "you",
+)  # fmt: skip
+"""Lower-case words that may follow a date; before others it is a count, as in March 10 people."""
+DECADES_AFTER = (
+    "and", "early", "her", "his", "late", "mid", "my", "or", "our", "the", "their", "your",
+)  # fmt: skip
 CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),
     "€": ("euro", "euros", "cent", "cents"),
@@ -47,9 +56,12 @@ SIGNS = {sign: names[0] for sign, names in CURRENCIES.items()} | {
     "~": "about", "<": "less than", ">": "greater than",
 }  # fmt: skip
 ROMAN_AFTER = {
-    "act", "appendix", "book", "chapter", "part", "phase", "scene", "section", "type",
+    "act", "appendix", "article", "book", "bowl", "chapter", "class", "fig.", "figure", "grade",
+    "level", "part", "phase", "scene", "section", "stage", "table", "title", "type", "vol.",
     "volume", "war",
 }  # fmt: skip
+NO_NAMES = {"a", "an", "and", "her", "his", "its", "my", "or", "our", "that", "the", "their",
+            "this", "with", "your"}  # fmt: skip
 ROMANS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 LETTERS = str.maketrans({
     "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": " - ", "…": "...", "ß": "ss",

@@ -12,7 +12,7 @@ from mlxtts.text.lexicon import Lexicon
 from mlxtts.text.sentences import fit, sentences
 from mlxtts.wire.tokens import MAX_PAUSE
 
-TAG = re.compile(r"<([a-z]+)>")
+TAG = re.compile(r"<(/?[a-z]+)>")
 SPACE, SPACE_AND_STARS, EDGE = map(re.compile, (r"\s+", r"[\s*]+", r"^ | $"))
 
 

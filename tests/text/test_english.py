@@ -45,6 +45,15 @@ from mlxtts.text.english import spoken
         ("On Nov. 22, 2026 we met.", "On november twenty-second, twenty twenty-six we met."),
         ("3rd of March 1999 or 5 May", "march third, nineteen ninety-nine or may fifth"),
         ("May I go?", "May I go?"),
+        ("Only 3 may enter, they march 10 miles.", "Only three may enter, they march ten miles."),
+        ("In March 10 people came.", "In March ten people came."),
+        ("May 3 to May 5, March 10 and 11", "may third to may fifth, march tenth and eleven"),
+        ("On March 10 at noon we met.", "On march tenth at noon we met."),
+        ("the 80s and the 1990's, mid-'60s", "the eighties and the nineteen nineties, mid-sixties"),
+        ("15s, 10s, 1.5s", "fifteen seconds, ten seconds, one point five seconds"),
+        ("June 2020's F-16s", "June twenty twenty's F-sixteens"),
+        ("10:30:15, 10:00:01 am", "ten thirty and fifteen seconds, ten and one second a m"),
+        ("2026-11-22T10:05:00Z", "november twenty-second, twenty twenty-six, ten oh five u t c"),
         ("at 10:05 a.m. or 8:00", "at ten oh five a m or eight o'clock"),
         ("by 5pm", "by five p m"),
         # money and units
@@ -65,14 +74,22 @@ from mlxtts.text.english import spoken
         # abbreviations and initials
         ("Dr. Smith and Mr Jones", "doctor Smith and mister Jones"),
         ("5 Main St. is near St. Paul", "five Main street is near saint Paul"),
+        ("Oak Dr. home, the Dr. is", "Oak drive home, the doctor is"),
         ("e.g. this, i.e. that, etc.", "for example this, that is that, et cetera."),
         ("the FBI and NASA, two PCs", "the f b i and nasa, two p c's"),
         ("J. R. R. Tolkien of the U.S.A.", "J. R. R. Tolkien of the U S A"),
         ("STOP SHOUTING AT ME NOW", "stop shouting at me now"),
+        ("STOP NOW", "stop now"),
+        ("FBI, CIA, NSA.", "f b i, c i a, n s a."),
         # names and addresses
         ("Henry VIII in World War II, chapter V", "Henry the eighth in World War two, chapter "
          "five"),
         ("Malcolm X and I", "Malcolm X and I"),
+        ("the part I liked, the type I'd like", "the part I liked, the type I'd like"),
+        ("Part I of World War I, type I error", "Part one of World War one, type one error"),
+        ("Act I, Scene II, Vol. II", "Act one, Scene two, volume two"),
+        ("Stage IV, Title IX, the part IIII", "Stage four, Title nine, the part iiii"),
+        ("The IV drip of Elizabeth II", "The i v drip of Elizabeth the second"),
         ("see www.example.org/a-b", "see w w w dot example dot org slash a dash b"),
         ("a.b@c.com", "a dot b at c dot com"),
         # signs and letters

@@ -40,6 +40,7 @@ def test_tags() -> None:
     assert frontend.new_tags() == ["<gasp>"]
     words = Frontend(("laugh",), True, 100)
     assert texts(words, "Ha <laugh> 3 < 4 <sigh>") == ("Ha <laugh> three less than four",)
+    assert texts(words, "<b>3</b>") == ("three",)
     frontend.leave_out("∆")
     assert frontend.new_tags() == ["∆"]
     assert frontend.new_tags() == []
