@@ -14,6 +14,11 @@ ABBREVIATIONS = {
     "ph.d": "p h d", "mon": "monday", "tue": "tuesday", "tues": "tuesday", "wed": "wednesday",
     "thu": "thursday", "thurs": "thursday", "fri": "friday",
 }  # fmt: skip
+GOES_ON = (
+    "Mr", "Mrs", "Ms", "Dr", "Prof", "Gen", "Col", "Capt", "Lt", "Sgt", "Rev", "Hon", "Gov", "Sen",
+    "Rep", "Vol", "Fig",
+)  # fmt: skip
+"""After these a sentence does not end; after other abbreviations it may, if a capital follows."""
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
     "october", "november", "december",

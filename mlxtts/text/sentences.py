@@ -6,9 +6,12 @@ import re
 from unicodedata import category, east_asian_width
 
 from mlxtts.text import markup
+from mlxtts.text.english_tables import ABBREVIATIONS, GOES_ON
 
 BREAKS = (r"[;:]\s+|[；：]", r",\s+|[，、]", r"\s+")
 FOLLOWED = re.compile(r"[.!?…。！？।][^\w.!?…。！？।]*\w")
+OPEN = re.compile(rf"(?<![\w.])(?:{'|'.join(GOES_ON)})\.\s*$")
+ABBREVIATED = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, ABBREVIATIONS))})\.\s*$", re.I)
 LONGEST = 1000  # characters of a sentence that does not end
 WIDE = 3  # a Chinese character or a Korean syllable takes about as long as three letters
 
@@ -19,8 +22,21 @@ def sentences(text: str, language: str = "en", *, more: bool = False) -> list[st
     from sentencex import segment
 
     text, hidden = markup.hide(text, markup.WHOLE_BEGUN if more else markup.WHOLE)
-    parts = [stripped for part in segment(language, text) if (stripped := part.strip())]
-    return [markup.show(part, hidden) for part in parts]
+    parts: list[list[str]] = []
+    for part in segment(language, text):
+        if parts and language == "en" and _goes_on(parts[-1][-1], part):
+            parts[-1].append(part)
+        else:
+            parts.append([part])
+    whole = ("".join(part).strip() for part in parts)
+    return [markup.show(part, hidden) for part in whole if part]
+
+
+def _goes_on(part: str, following: str) -> bool:
+    """Whether an English sentence was ended at an abbreviation within it."""
+    if re.match("[a-z0-9]", following):
+        return bool(ABBREVIATED.search(part))
+    return bool(OPEN.search(part))
 
 
 class Incoming:

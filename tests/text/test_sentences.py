@@ -17,6 +17,31 @@ def test_sentences() -> None:
     assert sentences("  ") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It takes approx. five minutes.",
+        "We met on Wed. at noon, Tues. and Thurs. only.",
+        "See Vol. 2 and Vol. II of it, etc. and so on.",
+        "The apt.  is small.",
+        "He was est. in 1990.",
+        "I saw Dr. Who today.",
+    ],
+)
+def test_no_sentence_ends_at_an_abbreviation_within_it(text: str) -> None:
+    assert sentences(f"{text} It is.") == [text, "It is."]
+    incoming = Incoming()
+    assert [found for char in f"{text} It" for found in incoming.feed(char)] == [text]
+
+
+def test_a_sentence_may_end_with_an_abbreviation() -> None:
+    assert sentences("It was 5 ms. He left etc. She ate.") == [
+        "It was 5 ms.",
+        "He left etc.",
+        "She ate.",
+    ]
+
+
 def test_what_fits_is_left_alone() -> None:
     assert fit("one, two; three", 15) == ["one, two; three"]
 
