@@ -10,16 +10,18 @@ This module knows no socket. What becomes of the stream it tells its listener.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from mlxtts.engine import Sound
-from mlxtts.errors import TextError
+from mlxtts.errors import MlxttsError, TextError
 from mlxtts.serve.plan import Plan
 from mlxtts.serve.protocol import ProtocolError
 from mlxtts.serve.runner import Event, Failed, Runner, Ticket
@@ -74,7 +76,8 @@ class Stream:
     def say(self, text: str) -> None:
         """All of its text."""
         self._whole = True
-        self._sentences.extend(sentences(text, self._frontend.language))
+        with self._failing():
+            self._sentences.extend(sentences(text, self._frontend.language))
         self._go_on()
 
     def feed(self, text: str) -> None:
@@ -84,7 +87,8 @@ class Stream:
         if problem := self._too_long(text):
             self.fail(problem)
             return
-        self._sentences.extend(self._incoming.feed(text))
+        with self._failing():
+            self._sentences.extend(self._incoming.feed(text))
         self._go_on()
 
     def close(self) -> None:
@@ -92,7 +96,8 @@ class Stream:
         if self._whole:
             raise ProtocolError("state", "the text of this stream has ended already")
         self._whole = True
-        self._sentences.extend(self._incoming.close())
+        with self._failing():
+            self._sentences.extend(self._incoming.close())
         self._go_on()
 
     def cancel(self) -> None:
@@ -155,18 +160,27 @@ class Stream:
             self.listener.complete(self)
 
     def _next(self) -> Segment | None:
-        while not self._pieces and self._sentences:
-            try:
-                pieces, pause = self._frontend.parts(self._sentences.popleft())
-            except TextError as error:
-                self.fail(ProtocolError("text", str(error)))
-                return None
-            if pieces:
-                first = replace(pieces[0], pause=min(pieces[0].pause + self._pause, MAX_PAUSE))
-                self._pieces.extend([first, *pieces[1:]])
-                self._pause = 0.0
-            self._pause += pause
+        while not self._pieces and self._sentences and not self._over:
+            with self._failing():
+                self._divide(self._sentences.popleft())
         return self._pieces.popleft() if self._pieces else None
+
+    def _divide(self, sentence: str) -> None:
+        pieces, pause = self._frontend.parts(sentence)
+        if pieces:
+            first = replace(pieces[0], pause=min(pieces[0].pause + self._pause, MAX_PAUSE))
+            self._pieces.extend([first, *pieces[1:]])
+            self._pause = 0.0
+        self._pause += pause
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What is wrong with the text, or a language that is not installed, ends the stream."""
+        try:
+            yield
+        except MlxttsError as error:
+            code = "text" if isinstance(error, TextError) else "voice"
+            self.fail(ProtocolError(code, str(error)))
 
     def _ask(self, piece: Segment) -> None:
         runner, going_on = self._runner, bool(self._number)

@@ -213,3 +213,29 @@ def test_a_pause_that_cannot_be_read_ends_the_stream() -> None:
     assert texts(runner) == ["One."]
     runner.tell(End)
     assert ear.heard == ["text"]
+
+
+def test_a_language_that_is_not_installed_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parts(*_: object) -> None:
+        raise UsageError("Japanese is not installed: pip install 'mlxtts[ja]'")
+
+    monkeypatch.setattr("mlxtts.text.frontend.Frontend.parts", parts)
+    s, runner, ear = stream()
+    s.say("One. Two.")
+    assert (ear.heard, runner.asked) == (["voice"], [])
+    s, runner, ear = stream()
+    s.feed("One.\n")
+    assert (ear.heard, runner.asked) == (["voice"], [])
+
+
+def test_more_markup_than_can_be_told_apart_ends_the_stream() -> None:
+    much = "[pause:1s]" * (1 << 16)
+    s, runner, ear = stream()
+    s.say(much)
+    assert (ear.heard, runner.asked) == (["text"], [])
+    s, runner, ear = stream(max_text=len(much))
+    s.feed(much + "\n")
+    assert (ear.heard, runner.asked) == (["too_long"], [])
+    s, runner, ear = stream(max_text=len(much) + 1)
+    s.feed(much + "\n")
+    assert (ear.heard, runner.asked) == (["text"], [])
