@@ -26,7 +26,7 @@ from mlxtts.serve.plan import Plan
 from mlxtts.serve.protocol import ProtocolError
 from mlxtts.serve.runner import Event, Failed, Runner, Ticket
 from mlxtts.text.frontend import Frontend, Segment
-from mlxtts.text.sentences import Incoming, sentences
+from mlxtts.text.sentences import Incoming
 from mlxtts.wire.tokens import MAX_PAUSE, End
 
 AHEAD = 2.0  # seconds of sound unsent with which the next piece is not begun
@@ -77,7 +77,7 @@ class Stream:
         """All of its text."""
         self._whole = True
         with self._failing():
-            self._sentences.extend(sentences(text, self._frontend.language))
+            self._sentences.extend([*self._incoming.feed(text), *self._incoming.close()])
         self._go_on()
 
     def feed(self, text: str) -> None:

@@ -10,6 +10,8 @@ from mlxtts.serve import plan
 from mlxtts.serve.protocol import ProtocolError, Start
 from mlxtts.serve.runner import Failed
 from mlxtts.serve.session import Stream
+from mlxtts.text.frontend import Frontend
+from mlxtts.text.sentences import LONGEST
 from mlxtts.wire.tokens import End
 from tests.serve.fakes import SECOND, Runner
 
@@ -117,6 +119,24 @@ def test_figures_are_put_into_words_and_rows_of_dashes_left_out() -> None:
     s, runner, _ = stream()
     s.say("---\n\nIt costs $3.")
     assert texts(runner) == ["It costs three dollars."]
+
+
+def test_a_whole_text_is_divided_as_one_that_comes_in_pieces() -> None:
+    s, runner, _ = stream()
+    s.say("Line one\nLine two\r\nLine three")
+    for _ in range(3):
+        runner.tell(End)
+    assert texts(runner) == ["Line one", "Line two", "Line three"]
+
+
+def test_a_text_without_an_end_is_not_read_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    parts = Frontend.parts
+    monkeypatch.setattr(Frontend, "parts", lambda f, t: (read.append(len(t)), parts(f, t))[1])
+    s, runner, _ = stream(max_text=20_000)
+    s.say("999," * 5000)
+    assert len(runner.asked) == 1
+    assert 0 < sum(read) <= LONGEST
 
 
 @pytest.mark.parametrize("text", ["", "---", " \n"])
