@@ -71,7 +71,16 @@ class Stream:
         self._chunks = 0
         self._truncated = False
         self._over = False
+        self._held = False
         self.listener: Listener
+
+    def hold(self) -> None:
+        """Look at no text yet: its language is still to be loaded."""
+        self._held = True
+
+    def release(self) -> None:
+        self._held = False
+        self._go_on()
 
     def say(self, text: str) -> None:
         """All of its text."""
@@ -124,8 +133,8 @@ class Stream:
 
     @property
     def state(self) -> str:
-        """`waiting` for a row, `speaking`, or `open`: waiting for text."""
-        if self._ticket and not self._ticket.since:
+        """`waiting` for a row or its language, `speaking`, or `open`: waiting for text."""
+        if self._held or (self._ticket and not self._ticket.since):
             return "waiting"
         return "speaking" if self._ticket or self._unsent else "open"
 
@@ -147,7 +156,7 @@ class Stream:
 
     def _go_on(self) -> None:
         """Ask for what is to be spoken next, if it is time for it."""
-        if self._over or self._ticket or self._unsent > AHEAD * self.plan.rate:
+        if self._over or self._held or self._ticket or self._unsent > AHEAD * self.plan.rate:
             return
         if piece := self._next():
             self._ask(piece)

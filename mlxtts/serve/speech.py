@@ -64,12 +64,20 @@ class Speech:
         self._voice = voice
         self._preload = preload
         self._gone = asyncio.Event()
+        self._languages: dict[str, asyncio.Future[None]] = {}
 
     def _load(self) -> Synthesis:
         synthesis = self._speaker.synthesis(self.limits.max_streams)
+        self._read(self._speaker.header(self._voice, 0).voice)
         if on_cuda():
             self._speak(synthesis)
         return synthesis
+
+    def _read(self, voice: str) -> None:
+        """A word in the language of a voice, since what reads it is loaded by that."""
+        frontend = self._speaker.speaking(self._speaker.frontend.fresh(), voice)
+        with contextlib.suppress(MlxttsError):  # whoever speaks with it is told
+            frontend.parts(WORD)
 
     def _speak(self, synthesis: Synthesis) -> None:
         """A word that nobody hears, since what has never been computed is compiled first: of one
@@ -164,10 +172,22 @@ class Speech:
             raise ProtocolError("draining", "this server is shutting down")
         if refusal := refusal_of(self.runner, self.limits.queue):
             raise refusal
-        limits = self.limits
-        frontend = self._speaker.frontend.fresh()
-        frontend = self._speaker.speaking(frontend, plan.request.voice)
-        return Stream(plan, self.runner, frontend, limits.queue, limits.max_text)
+        limits, voice = self.limits, plan.request.voice
+        frontend = self._speaker.speaking(self._speaker.frontend.fresh(), voice)
+        stream = Stream(plan, self.runner, frontend, limits.queue, limits.max_text)
+        if self._speaker.config.vocabulary is not None:
+            self._hold(stream, voice)
+        return stream
+
+    def _hold(self, stream: Stream, voice: str) -> None:
+        """Until its language has been loaded, which can take seconds."""
+        accent = self._speaker.config.accent(voice)
+        if accent not in self._languages:
+            loop = asyncio.get_running_loop()
+            self._languages[accent] = loop.run_in_executor(None, self._read, voice)
+        if not self._languages[accent].done():
+            stream.hold()
+            self._languages[accent].add_done_callback(lambda _: stream.release())
 
     def status(self) -> dict[str, object]:
         return {
