@@ -70,6 +70,7 @@ class Stream:
         self._unsent = 0
         self._chunks = 0
         self._truncated = False
+        self._left_out: set[str] = set()
         self._over = False
         self._held = False
         self.listener: Listener
@@ -139,13 +140,14 @@ class Stream:
         return "speaking" if self._ticket or self._unsent else "open"
 
     def stats(self) -> dict[str, Any]:
+        self._left_out |= {*self._frontend.new_tags()}
         return {
             "chunks": self._chunks,
             "samples": self.samples,
             "seconds": round(self.samples / self.plan.rate, 6),
             "time_to_first_audio": self.first_sound and round(self.first_sound, 4),
             "truncated": self._truncated,
-            "left_out": self._frontend.new_tags(),
+            "left_out": sorted(self._left_out),
         }
 
     def _too_long(self, text: str) -> ProtocolError | None:

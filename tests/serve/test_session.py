@@ -185,6 +185,15 @@ def test_what_was_cut_is_told() -> None:
     assert ear.heard == ["complete"]
 
 
+def test_what_was_left_out_is_told_whenever_one_asks() -> None:
+    s, runner, _ = stream()
+    s.say("One <foo>. Two <bar>.")
+    assert s.stats()["left_out"] == ["<foo>"]
+    runner.tell(End)
+    for _ in range(2):
+        assert s.stats()["left_out"] == ["<bar>", "<foo>"]
+
+
 def test_nothing_comes_of_a_stream_that_is_given_up() -> None:
     s, runner, ear = stream()
     s.say("One. Two.")
