@@ -99,10 +99,14 @@ class Runner:
         """About how many seconds another listener would have to wait."""
         return math.ceil(self._usual * (len(self._new) + 1) / self.rows)
 
-    @property
-    def full(self) -> bool:
-        """Whether another request would have to wait."""
-        return len(self._speaking) + len(self._going_on) + len(self._new) >= self.rows
+    def line(self, without: Ticket | None = None) -> int | None:
+        """How many of these another would have to wait with, None if there would be a row for it;
+        `without` one that is given up for it."""
+        asked = [*self._speaking.values(), *self._going_on, *self._new]  # who has a row, or is next
+        asked = [ticket for ticket in asked if ticket is not without]
+        if len(asked) < self.rows:
+            return None
+        return sum(not ticket.going_on for ticket in asked[self.rows :])
 
     def ask(self, ticket: Ticket) -> None:
         """Speak this as soon as there is a row; first come, first served, but those that go on

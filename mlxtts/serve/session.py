@@ -127,6 +127,11 @@ class Stream:
         self._go_on()
 
     @property
+    def ticket(self) -> Ticket | None:
+        """What has a row, or waits for one."""
+        return self._ticket
+
+    @property
     def unspoken(self) -> int:
         """Characters of text that wait to be spoken."""
         waiting = sum(map(len, [*self._sentences, *(piece.text for piece in self._pieces)]))
@@ -233,8 +238,9 @@ class Stream:
         self.listener.sound(self, data)
 
 
-def refusal_of(runner: Runner, queue: int) -> ProtocolError | None:
-    """Why another stream cannot begin now, if it cannot."""
-    if not runner.full or runner.waiting < queue:
+def refusal_of(runner: Runner, queue: int, without: Ticket | None = None) -> ProtocolError | None:
+    """Why another stream cannot begin now, if it cannot; `without` what is given up for it."""
+    line = runner.line(without)
+    if line is None or line < queue:
         return None
     return ProtocolError("busy", "all rows are in use", retry_after=runner.wait)

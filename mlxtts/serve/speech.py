@@ -166,11 +166,12 @@ class Speech:
             raise ProtocolError("too_long", reason)
         return make(self._speaker, start, self._model, self._voice)
 
-    def stream(self, plan: Plan) -> Stream:
-        """Raises ProtocolError if there is no place for one."""
+    def stream(self, plan: Plan, old: Stream | None = None) -> Stream:
+        """One in place of an `old` one. Raises ProtocolError if there is no place for it."""
         if self.draining:
             raise ProtocolError("draining", "this server is shutting down")
-        if refusal := refusal_of(self.runner, self.limits.queue):
+        given_up = old.ticket if old else None
+        if refusal := refusal_of(self.runner, self.limits.queue, given_up):
             raise refusal
         limits, voice = self.limits, plan.request.voice
         frontend = self._speaker.speaking(self._speaker.frontend.fresh(), voice)

@@ -109,9 +109,9 @@ class Connection:
 
     def _start(self, start: Start) -> None:
         plan = self._speech.plan(start)
+        stream = self._speech.stream(plan, self._stream)
         if self._stream:
             self._stop("replaced")
-        stream = self._speech.stream(plan)
         self._stream, stream.listener, self._chunk = stream, self, 0
         self._metrics.started.inc()
         self._speech.log(f"{stream.id}: started")

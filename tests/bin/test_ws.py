@@ -313,6 +313,27 @@ def test_a_full_server_says_so_at_once(server: Server) -> None:
         receive(clients[6], "stream_started")
 
 
+def test_who_is_refused_another_stream_keeps_its_own() -> None:
+    with running("--max-streams", "1", "--queue", "1") as server, ExitStack() as stack:
+        first, second, third = (stack.enter_context(server.client()) for _ in range(3))
+        start(third, None)
+        kept = receive(third, "stream_started")["session_id"]
+        for ws in (first, second):
+            start(ws, LONG)
+            receive(ws, "stream_started")
+        start(third)
+        told = receive(third, "error")
+        assert (told["code"], "session_id" in told) == ("busy", False)
+        send(third, type="get_status")
+        assert receive(third, "status")["stream"]["session_id"] == kept
+        for ws in (first, second):  # these have a row, or wait: they may have other text for that
+            start(ws)
+            listen(ws, "stream_stopped")
+            receive(ws, "stream_started")
+        for ws in (second, first):
+            listen(ws)
+
+
 def test_who_vanishes_has_no_row(server: Server) -> None:
     with server.client() as ws:
         start(ws, LONG)
@@ -555,10 +576,11 @@ def test_sigterm_lets_streams_end() -> None:
         assert server.get("/healthz") == (503, '{"status":"draining"}')
         assert refusal(server) == 503
         start(busy)
-        assert listen(busy, "stream_stopped")[1]["reason"] == "replaced"
-        assert receive(busy, "error")["code"] == "draining"
-        sound, _ = listen(queued)
-        assert len(sound) > 96_000
+        told = receive(busy, "error")
+        assert (told["code"], "session_id" in told) == ("draining", False)
+        for ws in (busy, queued):  # what had begun goes on
+            sound, _ = listen(ws)
+            assert len(sound) > 24_000
         for ws in (busy, queued):
             with pytest.raises(ConnectionClosed):
                 ws.recv(60)

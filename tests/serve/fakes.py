@@ -88,6 +88,9 @@ class Runner:
     def cancel(self, ticket: Ticket) -> None:
         self.tickets.remove(ticket)
 
+    def line(self, without: Ticket | None = None) -> int | None:
+        return self.waiting if self.full else None
+
     def tell(self, kind: type, *about: Any) -> None:
         """Something about the oldest request."""
         ticket = self.tickets[0]

@@ -83,12 +83,12 @@ def test_who_goes_on_comes_before_who_begins() -> None:
         for name in ("1", "2", "3"):
             house.ask(name)
         house.ask("1b", going_on=True)
-        assert (runner.speaking, runner.waiting, runner.full) == (1, 2, True)
+        assert (runner.speaking, runner.waiting, runner.line()) == (1, 2, 2)
         house.synthesis.free = True
         house.synthesis.go.release()
         await until(lambda: len(house.ends()) == 4)
         assert house.ends() == ["1", "1b", "2", "3"]
-        assert (runner.speaking, runner.waiting, runner.full) == (0, 0, False)
+        assert (runner.speaking, runner.waiting, runner.line()) == (0, 0, None)
 
     assert play(1, scene).synthesis.most == 1
 
@@ -110,6 +110,19 @@ def test_who_gives_up_makes_room_at_once() -> None:
         house.runner.cancel(third)  # too late, and no harm
 
     assert play(1, scene).synthesis.most == 1
+
+
+def test_who_comes_in_place_of_another_has_its_row_or_its_place() -> None:
+    async def scene(house: House) -> None:
+        line = house.runner.line
+        first = house.ask("1")
+        assert (line(), line(first)) == (0, None)
+        second = house.ask("2")
+        assert (line(), line(first), line(second)) == (1, 0, 0)
+        going_on = house.ask("3", going_on=True)
+        assert (line(), line(first), line(second), line(going_on)) == (1, 1, 0, 1)
+
+    play(1, scene)
 
 
 def test_what_the_model_refuses_concerns_nobody_else() -> None:
