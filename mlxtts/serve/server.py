@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import logging
 import os
 import signal
@@ -73,7 +74,7 @@ def run(
     listening at `place`, what starting the part does, and what it ends by, if not well. Any other
     deadly signal, and a second SIGTERM, is passed on to the handler that was there before."""
     logging.basicConfig(handlers=[_Lines(log)], level=logging.WARNING, force=True)
-    sockets = listen(place)
+    sockets, file = listen(place), _file(place)
     output.expect_sockets()
     before = {signum: signal.getsignal(signum) for signum in TOLD}
     deadly = None
@@ -82,7 +83,7 @@ def run(
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-        if place.unix:
+        if place.unix and _file(place) == file:  # else it is another server's
             Path(place.unix).unlink(missing_ok=True)
         if not deadly:
             part.close()
@@ -110,7 +111,6 @@ async def _serve(
     server = Uvicorn(_config(app, place, manner))
     serving = asyncio.create_task(server.serve(sockets))
     for bound in sockets:
-        bound.listen(BACKLOG)  # as uvicorn will in a moment
         log(f"listening on {_address(bound, place)}")
     failing = asyncio.create_task(part.failed())
     await asyncio.wait([first, failing, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -184,7 +184,8 @@ def _config(app: Starlette, place: Place, manner: Manner) -> uvicorn.Config:
 
 
 def listen(place: Place) -> list[socket.socket]:
-    """Sockets bound to the place. Raises OSError, with the place as its subject."""
+    """Sockets that listen at the place: who comes waits until it is served, and another server is
+    told that it is taken. Raises OSError, with the place as its subject."""
     if place.unix:
         with subject(place.unix):
             return [_listen_unix(place.unix)]
@@ -203,6 +204,7 @@ def _listen_tcp(host: str, port: int) -> list[socket.socket]:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             sock.bind((address[0], port, *address[2:]))
+            sock.listen(BACKLOG)
         except OSError as error:
             sock.close()
             if error.errno == errno.EADDRNOTAVAIL and bound:
@@ -215,16 +217,37 @@ def _listen_tcp(host: str, port: int) -> list[socket.socket]:
 
 def _listen_unix(path: str) -> socket.socket:
     """A socket that a server left behind makes room; one that is in use does not."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISSOCK(Path(path).stat().st_mode):
-            if not sock.connect_ex(path):
-                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-            Path(path).unlink()
-            sock.close()
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.bind(path)
+    with _alone(Path(path).parent):
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISSOCK(Path(path).stat().st_mode):
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+                    if not other.connect_ex(path):
+                        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+                Path(path).unlink()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.bind(path)
+        sock.listen(BACKLOG)
     return sock
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Servers that begin at the same time look for a socket in there one after another."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def _file(place: Place) -> tuple[int, int] | None:
+    """Which one is at its path, if any."""
+    with contextlib.suppress(OSError):
+        if place.unix:
+            found = Path(place.unix).stat()
+            return found.st_dev, found.st_ino
+    return None
 
 
 def _address(bound: socket.socket, place: Place) -> str:

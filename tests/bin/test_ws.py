@@ -529,6 +529,11 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     with running("--unix", str(path)) as server:
         assert server.end() == 0
     assert not path.exists()
+    with running("--no-preload", "--unix", str(path)) as server:
+        path.unlink()
+        with running("--no-preload", "--unix", str(path)):
+            assert server.end() == 0
+            assert path.exists()  # it is another's
 
 
 @pytest.mark.parametrize(
