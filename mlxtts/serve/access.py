@@ -142,7 +142,8 @@ class Guard:
 
 
 def read_token(path: str | None) -> str | None:
-    """The first line of a file, if there is one. Raises UsageError for an empty one, OSError."""
+    """The first line of a file, if there is one. Raises UsageError for an empty one, and for what
+    no header can hold; OSError."""
     if path is None:
         return None
     with subject(path):
@@ -152,4 +153,6 @@ def read_token(path: str | None) -> str | None:
             raise UsageError("not text") from None
         if not token:
             raise UsageError("its first line must be the token")
+        if not (token.isascii() and token.isprintable()):
+            raise UsageError("the token must be printable ASCII, or no header could hold it")
         return token

@@ -451,10 +451,10 @@ def test_a_broadcast_has_names_too(run: Run) -> None:
 
 
 def test_a_token_and_allowed_origins(tmp_path: Path) -> None:
-    token = write(tmp_path / "token", "söcret!\nnot this\n")
+    token = write(tmp_path / "token", "s+cret!\nnöt this\n")
     allowed = ["--allow-origin", "http://a.org", "--allow-origin", "https://b.org"]
     with running("--no-preload", "--token-file", token, *allowed) as server:
-        quoted = "s%C3%B6cret!"
+        quoted = "s%2Bcret!"
         assert refusal(server) == 401
         assert refusal(server, "/ws?token=secret") == 401
         assert refusal(server, "/?token=") == 401
@@ -549,6 +549,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         (["--token-file", "nowhere"], 1, "nowhere: No such file or directory"),
         (["--token-file", ""], 1, ".: Is a directory"),
         (["--token-file", "{empty}"], 2, "{empty}: its first line must be the token"),
+        (["--token-file", "{foreign}"], 2, "{foreign}: the token must be printable ASCII"),
         (["--model", "nowhere"], 1, "model 'nowhere': neither a folder nor"),
         (["--voice", "nobody"], 1, "voice 'nobody': unknown; the voices are slt, rms, awb, kal16"),
         (["--cache-bits", "8"], 2, "--cache-bits 8: needs a GPU of NVIDIA's"),
@@ -560,6 +561,7 @@ def test_what_it_cannot_begin_with(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         names = {"taken": str(taken.getsockname()[1]), "empty": write(tmp_path / "empty", "\n")}
+        names["foreign"] = write(tmp_path / "foreign", "söcret\n")
         words = [word.format(**names) for word in options]
         done = run("mlxtts-ws", "--host", "127.0.0.1", "--port", "0", *words)
     assert (done.returncode, done.stdout) == (status, b"")

@@ -2,13 +2,15 @@
 
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
-from mlxtts.serve.access import Access, Names
+from mlxtts.errors import UsageError
+from mlxtts.serve.access import Access, Names, read_token
 from mlxtts.serve.server import Place
 
 OWN = socket.gethostname()
@@ -91,6 +93,13 @@ def test_any_header(said: str) -> None:
     headers = [(b"host", said.encode("latin-1"))]
     connection = HTTPConnection({"type": "http", "headers": headers, "server": None})
     Names("0.0.0.0", []).refusal(connection)
+
+
+@pytest.mark.parametrize("token", ["pässe", "a\tb", "a\x7f", "\ufeffsecret", "пароль"])
+def test_a_token_that_no_header_can_hold(tmp_path: Path, token: str) -> None:
+    (tmp_path / "token").write_text(f"{token}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="printable ASCII"):
+        read_token(str(tmp_path / "token"))
 
 
 def test_a_socket_and_a_certificate_need_no_name() -> None:
