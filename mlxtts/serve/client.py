@@ -116,6 +116,15 @@ class Address:
         return opening
 
 
+def trust(file: str) -> ssl.SSLContext:
+    """Of the certificates in a file. Raises UsageError if there are none, OSError."""
+    with subject(file):
+        try:
+            return ssl.create_default_context(cafile=file)
+        except ssl.SSLError:
+            raise UsageError("no certificate in PEM") from None
+
+
 def decoded(name: str, data: Iterable[bytes]) -> Iterator[str]:
     """UTF-8 as it comes, each character when it is complete. Raises TextError, about `name`."""
     with subject(name):

@@ -264,6 +264,9 @@ def tls(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
         if key:
             raise UsageError("--tls-key: needs --tls-cert")
         return None
+    for file in filter(None, (certificate, key)):
+        with subject(file):
+            Path(file).open("rb").close()  # the ssl module would not say which is not there
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     with subject(certificate):
         try:

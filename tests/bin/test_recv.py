@@ -251,6 +251,15 @@ def test_what_is_no_address(url: str, run: Run) -> None:
     assert error_of(done) == f"mlxtts-recv: {url}: must be like ws://host:port, or wss://"
 
 
+def test_certificates_that_are_none(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    done = run("mlxtts-recv", "--ca", "empty.pem", "wss://localhost", "Hello.")
+    assert (done.returncode, error_of(done)) == (2, "mlxtts-recv: empty.pem: no certificate in PEM")
+    done = run("mlxtts-recv", "--ca", "none.pem", "wss://localhost", "Hello.")
+    expected = "mlxtts-recv: none.pem: No such file or directory"
+    assert (done.returncode, error_of(done)) == (1, expected)
+
+
 def test_without_an_address(run: Run) -> None:
     done = run("mlxtts-recv", "--voice", "slt")
     assert done.returncode == 2

@@ -545,6 +545,11 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         (["--unix", "/nowhere/socket"], 1, "/nowhere/socket: No such file or directory"),
         (["--tls-cert", "{empty}"], 2, "{empty}: no certificate with its key"),
         (["--tls-cert", "nowhere"], 1, "nowhere: No such file or directory"),
+        (
+            ["--tls-cert", "{empty}", "--tls-key", "nowhere"],
+            1,
+            "nowhere: No such file or directory",
+        ),
         (["--tls-key", "{empty}"], 2, "--tls-key: needs --tls-cert"),
         (["--token-file", "nowhere"], 1, "nowhere: No such file or directory"),
         (["--token-file", ""], 1, ".: Is a directory"),
