@@ -7,7 +7,7 @@
     app        routes, health, metrics                server    listening, signals, the end
     transport  uvicorn's protocols, with limits       pages     the browser's client, page/
     broadcast  a ring of frames, places in it         station   a pipe served to many
-    client     the other end, for mlxtts-recv
+    client     the other end, for mlxtts-recv        options    which go with what is served
 
 What is served is a part (`app.Part`): it has routes, a health, a registry of what it counts, and
 ways to start, drain and stop. `speech.Speech` is the one of a model, `station.Station` that of a
