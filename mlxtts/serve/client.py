@@ -221,8 +221,10 @@ class Reception:
             pause *= 2
 
     def _receive(self, ws: ClientConnection) -> Iterator[Frame]:
+        first = self._start | {"type": "start"} if self._text else {"type": "get_status"}
+        with contextlib.suppress(ConnectionClosed):  # what has come is still to be heard
+            ws.send(json.dumps(first))
         if self._text:
-            ws.send(json.dumps(self._start | {"type": "start"}))
             threading.Thread(target=self._text.send, args=[ws], daemon=True).start()
         while not self.complete:
             data = self._next(ws)
@@ -257,6 +259,8 @@ class Reception:
             self._say(f"stream {message.get('session_id')} has started")
         elif kind == "stream_stopped":
             raise LostError(f"stopped: {message.get('reason')}")
+        elif kind == "status" and not message.get("broadcast"):
+            raise RemoteError("this server has no broadcast, and waits for text")
         elif kind == "error" and message.get("code") in ("busy", "draining"):
             raise BusyError(f"{reason}", message.get("retry_after", PAUSE))
         elif kind == "error":

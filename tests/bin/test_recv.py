@@ -369,6 +369,16 @@ def test_a_slow_reader_keeps_its_connection(run: Run) -> None:
 
 
 def test_a_broadcast_is_listened_to(run: Run) -> None:
+    """And what comes is heard if the server has gone before it could be asked what it is."""
+
+    def talk(ws: ServerConnection, _: int) -> None:
+        for frame in FRAMES:
+            ws.send(frame)
+        say(ws, "stream_complete")
+
+    with fake(talk) as gone:
+        listened = run("mlxtts-recv", "--listen", gone.url)
+    assert (listened.returncode, listened.stdout) == (0, b"".join(FRAMES))
     with station("--no-pace", "--wait") as server:
         done: list[subprocess.CompletedProcess[bytes]] = []
         listening = threading.Thread(
@@ -383,6 +393,13 @@ def test_a_broadcast_is_listened_to(run: Run) -> None:
     assert (done[0].returncode, done[0].stderr) == (0, b"")
     assert done[0].stdout == b"".join(FRAMES)
     assert run("mlxtts-recv", "--listen", "ws://localhost", "Hello.").returncode == 2
+
+
+def test_a_server_that_has_no_broadcast(run: Run) -> None:
+    with running("--no-preload") as server:
+        done = run("mlxtts-recv", "--listen", "--retry", "0", server.address)
+    expected = f"mlxtts-recv: {server.address}: this server has no broadcast, and waits for text"
+    assert (done.returncode, done.stdout, error_of(done)) == (1, b"", expected)
 
 
 def test_no_mlx_is_needed(run: Run) -> None:
