@@ -21,7 +21,7 @@ HEADERS = {
 
 
 def routes() -> Sequence[BaseRoute]:
-    """For everyone: the page holds nothing that is secret, and asks for its token itself."""
+    """For everyone: the page holds nothing that is secret; a token it has from its address."""
 
     async def page(_: Request) -> Response:
         return FileResponse(FOLDER / "index.html", headers=HEADERS)

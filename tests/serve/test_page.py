@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from mlxtts.audio.resample import Resample
 from mlxtts.serve import pages
 from tests.bin.test_play import END, RATE, pcm0, place
 from tests.conftest import CHROMIUM, needs_chromium
-from tests.serve.servers import running
+from tests.serve.servers import running, write
 from tests.serve.test_station import SPEECH, frames, station, tell
 
 pytestmark = needs_chromium()
@@ -424,6 +426,41 @@ def test_what_goes_wrong_is_said(visit: Callable[..., Page]) -> None:
         assert page.page.is_disabled("#start")
         page.connect()
         assert page.text("trouble") == ""
+
+
+def test_a_token_that_is_missing_and_a_server_that_has_gone(
+    visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    token = ("--token-file", write(tmp_path / "token", "s+cret"))
+    with running("--no-preload", *token) as server:
+        page = visit(server.http + "/")
+        page.page.click("#connect")
+        page.until(lambda: "?token=" in page.text("trouble"))
+        page.page.goto(server.http + "/?token=s%2Bcret")
+        page.connect()
+        assert page.text("trouble") == ""
+        server.process.kill()
+        page.until(lambda: page.text("trouble") == "The connection is lost.")
+        page.page.click("#connect")
+        page.until(lambda: page.text("trouble").startswith("The server is not there"))
+    page.complaints.clear()  # the browser's own, of both
+
+
+def test_what_was_not_spoken_is_said(visit: Callable[..., Page]) -> None:
+    async def talk(ws: WebSocket, message: dict[str, Any]) -> None:
+        await ws.send_json({"type": "stream_started", "session_id": "1"})
+        await ws.send_bytes(pcm0(SPEECH))
+        told = {"left_out": ["<bar>", "<foo>"], "truncated": message["text"] == "cut"}
+        await ws.send_json({"type": "stream_complete", "session_id": "1", "seconds": 1, **told})
+
+    with fake(talk) as (url, _):
+        page = visit(url)
+        page.connect()
+        unknown = "Left out, since the model does not know it: <bar>, <foo>"
+        for text, trouble in (("whole", unknown), ("cut", f"The text was cut short: .* {unknown}")):
+            page.speak(text)
+            page.until_spoken()
+            assert re.fullmatch(trouble, page.text("trouble"))
 
 
 def test_a_broadcast_is_heard_at_once(visit: Callable[..., Page]) -> None:

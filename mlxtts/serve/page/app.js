@@ -130,7 +130,9 @@ function complete(message) {
   player?.end();
   const length = message.seconds === undefined ? "" : ` ${message.seconds.toFixed(1)} s`;
   ended = broadcast ? "The broadcast is over" : `Spoken,${length}`;
-  if (message.truncated) trouble("The text was cut short: the model did not come to an end.");
+  const cut = message.truncated ? "The text was cut short: the model did not come to an end. " : "";
+  const unknown = (message.left_out ?? []).join(", ");
+  if (cut || unknown) trouble(cut + (unknown && `Left out, since the model does not know it: ${unknown}`));
 }
 
 function failed(message) {

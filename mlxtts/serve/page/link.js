@@ -2,6 +2,8 @@
 // knows no sound and no page.
 
 const PATIENCE = 5; // times that a broadcast is asked for again, a second apart and then longer
+// A page is not told which.
+const ABSENT = "The server is not there, is full, or wants a token: add ?token=... to the address.";
 
 /** `on` holds functions: a message's type names the one that is called with it; `sound` is called
  * with the bytes of a frame, `open`, `lost` (and why) and `again` when that happens. */
@@ -11,6 +13,7 @@ export class Link {
   #place; // in a broadcast: its session, and the number of the frame that comes next
   #tries = 0;
   #timer;
+  #met = false; // whether the server has answered since it was asked for
 
   constructor(on) {
     this.#on = on;
@@ -24,6 +27,7 @@ export class Link {
     const socket = new WebSocket(this.#address());
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
+      this.#met = true;
       this.#on.open?.();
       this.send("get_status");
     };
@@ -36,6 +40,7 @@ export class Link {
     clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = this.#place = undefined;
+    this.#met = false;
     socket?.close();
   }
 
@@ -77,7 +82,9 @@ export class Link {
       this.#timer = setTimeout(() => this.open(), 1000 * 1.5 ** this.#tries++);
       return;
     }
+    const lost = this.#met ? "The connection is lost." : ABSENT;
     this.#socket = this.#place = undefined;
-    this.#on.lost?.(reason || (code === 1000 ? "" : "The connection is lost."));
+    this.#met = false;
+    this.#on.lost?.(reason || (code === 1000 ? "" : lost));
   }
 }
