@@ -28,6 +28,7 @@ from mlxtts.serve.transport import Http, WebSockets
 SEND_BUFFER = 1 << 17  # bytes in the kernel; what is in there cannot be called back
 BACKLOG = 1024
 LEAVE = 1.0  # seconds for clients to take leave at the end
+REFUSED = "ASGI callable returned without completing handshake."  # of a refusal that is complete
 TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -278,7 +279,7 @@ def tls(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
 
 
 class _Lines(logging.Handler):
-    """What libraries log, in a line each."""
+    """What libraries log, in a line each; but not what uvicorn says of one who is not let in."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         super().__init__()
@@ -286,6 +287,8 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
+        if line == REFUSED:
+            return
         if record.exc_info and record.exc_info[1]:
             line += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
         self._log(line)
