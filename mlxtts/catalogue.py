@@ -41,8 +41,8 @@ def everything() -> Iterator[Item]:
         try:
             if folder and _describe(folder).kind == "model":
                 yield find(repository)
-        except ModelError:
-            continue  # made for something else than speech
+        except (ModelError, OSError):
+            continue  # made for something else than speech, or without a configuration
 
 
 def find(name: str) -> Item:

@@ -297,6 +297,20 @@ def test_what_models_there_are(online: Run, run: Run, hub: Hub, small: Files) ->
     assert "some/llama" not in table
 
 
+def test_a_repository_without_a_configuration_hides_no_other(
+    online: Run, run: Run, small: Files
+) -> None:
+    cache = snapshot(online).parents[2]
+    lora = cache / "models--a--lora"
+    (lora / "snapshots/main").mkdir(parents=True)
+    (lora / "refs").mkdir()
+    (lora / "refs/main").write_text("main")
+    done = run("mlxtts-models")
+    assert (done.returncode, done.stderr) == (0, b"")
+    names = [line.split("\t")[0] for line in done.stdout.decode().splitlines()]
+    assert names[-1] == NAME
+
+
 def test_a_few_models(run: Run, model_folder: Path) -> None:
     done = run("mlxtts-models", "--json", "orpheus-4bit", "./small", "./small/codec", "no/such")
     assert done.returncode == 1
