@@ -90,7 +90,7 @@ class Result:
 def read(data: Iterable[bytes]) -> str:
     """The text of a stream. Raises TextError if it is not UTF-8 or there is none."""
     try:
-        text = b"".join(data).decode().strip()
+        text = b"".join(data).decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise TextError("not UTF-8") from None
     if not text:

@@ -129,7 +129,7 @@ def decoded(name: str, data: Iterable[bytes]) -> Iterator[str]:
     """UTF-8 as it comes, each character when it is complete. Raises TextError, about `name`."""
     with subject(name):
         try:
-            yield from codecs.iterdecode(data, "utf-8")
+            yield from codecs.iterdecode(data, "utf-8-sig")
         except UnicodeDecodeError:
             raise TextError("not UTF-8") from None
 

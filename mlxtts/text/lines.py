@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -65,10 +66,11 @@ class Line:
 
 def read(stream: Iterable[bytes]) -> Iterator[Line]:
     """The lines of a stream that are not empty, each as soon as it is complete. Raises TextError if
-    there is none."""
+    there is none. A byte order mark, which a file may begin with, is nothing."""
     ordinal = 0
     pause = 0.0
-    for number, data in enumerate(_split(stream), 1):
+    for number, whole in enumerate(_split(stream), 1):
+        data = whole and whole.removeprefix(BOM_UTF8)
         if data is not None and not data.strip():
             pause = min(pause + PAUSE, MAX_PAUSE)
             continue

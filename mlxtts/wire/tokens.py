@@ -183,7 +183,7 @@ class _Line:
     def __init__(self, line: bytes, number: int) -> None:
         self.number = number
         try:
-            value = json.loads(line.decode())
+            value = json.loads(line.decode("utf-8-sig"))
         except UnicodeDecodeError:
             raise self.error("not UTF-8") from None
         except (ValueError, RecursionError):

@@ -104,7 +104,7 @@ def test_text_goes_and_sound_comes(run: Run) -> None:
 
     with fake(talk) as server:
         options = ("--voice", "ann", "--seed", "7", "--top-p", "0.5")
-        done = run("mlxtts-recv", *options, server.url, stdin="Grüß Gott.\nYes.".encode())
+        done = run("mlxtts-recv", *options, server.url, stdin="\ufeffGrüß Gott.\nYes.".encode())
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == b"".join(FRAMES)
     start, *pieces, end = messages

@@ -130,3 +130,7 @@ def test_bad_takes(speech: Speech) -> None:
 def test_no_text(data: bytes) -> None:
     with pytest.raises(TextError):
         read([data])
+
+
+def test_a_byte_order_mark_is_no_text() -> None:
+    assert read([b"\xef\xbb", b"\xbfHello\n"]) == "Hello"

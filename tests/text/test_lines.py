@@ -19,6 +19,15 @@ def test_lines_and_pauses() -> None:
     ]
 
 
+def test_a_byte_order_mark_is_no_text() -> None:
+    mark = b"\xef\xbb\xbf"
+    lines = list(read([mark[:1], mark[1:] + b"One\n" + mark + b'{"text":"Two"}']))
+    assert [line.utterance().text for line in lines] == ["One", "Two"]
+    assert [line.number for line in read([mark + b"\nOne"])] == [2]
+    with pytest.raises(TextError, match="no text"):
+        list(read([mark]))
+
+
 def test_pauses_have_an_end() -> None:
     assert next(read([b"\n" * 100 + b"x"])).pause == 5.0
 

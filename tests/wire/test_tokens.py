@@ -124,6 +124,11 @@ def test_lines_are_counted_and_empty_ones_are_nothing() -> None:
     assert [record.line for record in read(data)[0]] == [1, 4, 5]
 
 
+def test_a_byte_order_mark_is_nothing() -> None:
+    stream = b"\xef\xbb\xbf" + HEAD
+    assert read(stream[:2], stream[2:] + stream) == ([HEADER, HEADER], None)
+
+
 def test_unknown_keys_are_ignored() -> None:
     line = {"id": "1", "begin": {"text": "a", "speed": 2}, "new": [1]}
     found, error = read(HEAD + json.dumps(line).encode() + b'\n{"id":"1","end":"stop","x":{}}')
