@@ -45,8 +45,8 @@ class Line:
         return Utterance(str(self.ordinal), text, None, self.pause)
 
     def utterance(self) -> Utterance:
-        """The line as it stands, or as a JSON object with `text` and, if wanted, `id` and `voice`.
-        Raises TextError."""
+        """The line as it stands, or as a JSON object with `text` and, if wanted, `id` and `voice`;
+        null is nothing. Raises TextError."""
         plain = self.plain()
         if not plain.text.startswith("{"):
             return plain
@@ -54,12 +54,13 @@ class Line:
             value = json.loads(plain.text)
         except (ValueError, RecursionError):
             raise TextError("begins with { but is not JSON") from None
+        value = {key: part for key, part in value.items() if part is not None}
         if type(value.get("id")) is int:
             value["id"] = str(value["id"])
         return Utterance(
             _string(value, "id", str(self.ordinal)),
             _string(value, "text"),
-            _string(value, "voice") if value.get("voice") is not None else None,
+            _string(value, "voice") if "voice" in value else None,
             self.pause,
         )
 

@@ -63,6 +63,7 @@ def test_plain_text_and_json() -> None:
         "a", "Hi", "rms", 0.5
     )
     assert utterance('{"text":"Hi","id":7,"voice":null}') == Utterance("7", "Hi", None, 0.5)
+    assert utterance('{"text":"Hi","id":null}') == Utterance("2", "Hi", None, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ def test_plain_text_and_json() -> None:
         ("{x", "begins with { but is not JSON"),
         ('{"a":' * 100_000, "begins with { but is not JSON"),
         ("{}", "no text"),
+        ('{"text":null}', "no text"),
         ('{"text":5}', "text must be a string"),
         ('{"text":"a","id":true}', "id must be a string"),
         ('{"text":"a","voice":1}', "voice must be a string"),
