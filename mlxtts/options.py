@@ -33,6 +33,12 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--revision", help=f"of the {what}'s repository: branch, tag or commit")
         self.add_argument("--offline", action="store_true", help="download nothing")
 
+    def add_text(self, what: str) -> None:
+        """The words of a command that speaks them, or stdin."""
+        self.add_argument(
+            "text", nargs="*", action=_Text, help=f"what to say; default and -: {what}"
+        )
+
     def error(self, message: str) -> NoReturn:
         self.exit(UsageError.status, f"{self.prog}: {message} (try {self.prog} --help)\n")
 
@@ -42,6 +48,13 @@ class Parser(argparse.ArgumentParser):
         if file and message:
             file.write(message)
             file.flush()
+
+
+class _Text(argparse.Action):
+    """A lone - stands for stdin, as no words do."""
+
+    def __call__(self, _: object, namespace: argparse.Namespace, words: Any, *__: object) -> None:
+        setattr(namespace, self.dest, [] if words == ["-"] else words)
 
 
 def positive(text: str) -> float:

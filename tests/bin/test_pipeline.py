@@ -55,6 +55,12 @@ def test_the_same_seed_gives_the_same_bytes(run: Run) -> None:
     assert one != other
 
 
+def test_a_dash_is_stdin(run: Run) -> None:
+    done = run("mlxtts-tokens", "-", stdin=b"Hi.\n")
+    assert done.stdout == run("mlxtts-tokens", stdin=b"Hi.\n").stdout != b""
+    assert done.stderr == b""
+
+
 def test_what_the_tokens_say(run: Run) -> None:
     done = run("mlxtts-tokens", "--seed", "5", "--voice", "rms", TEXT)
     records = list(tokens.Reader().read([done.stdout]))

@@ -40,6 +40,12 @@ def test_wav_to_a_pipe(run: Run) -> None:
     assert int(done.stdout) > 10_000
 
 
+def test_a_dash_is_stdin(run: Run) -> None:
+    without, dash = (run(f"mlxtts-say -o - {words}", stdin=b"Oh.\n") for words in ("", "-"))
+    assert (dash.returncode, dash.stderr) == (0, b"")
+    assert dash.stdout == without.stdout
+
+
 def test_voices_are_listed_as_say_does(run: Run) -> None:
     assert run("mlxtts-say", "-v", "?").stdout == b"slt\nrms\nawb\nkal16\n"
 
