@@ -216,17 +216,21 @@ def _transfer(source: str, commit: str | None, file: RepoSibling, blobs: Path) -
     if not CHECKSUM.fullmatch(checksum) or file.size is None:
         raise ValueError(f"{file.rfilename}: no checksum is known")
     blob, part = blobs / checksum, blobs / f"{checksum}.incomplete"
-    if blob.exists():
+    if _whole(blob, file.size):
         return
     with part.open("ab+") as output:
         fcntl.flock(output, fcntl.LOCK_EX)  # another process may be at it
-        if not blob.exists():
+        if not _whole(blob, file.size):
             _receive(source, commit, file, output)
             if _checksum(output, checksum) != checksum:
                 part.unlink()
                 raise OSError(f"{file.rfilename} came damaged and was thrown away: try again")
             part.replace(blob)
     part.unlink(missing_ok=True)
+
+
+def _whole(blob: Path, size: int) -> bool:
+    return blob.exists() and blob.stat().st_size == size
 
 
 def _receive(source: str, commit: str | None, file: RepoSibling, output: BinaryIO) -> None:

@@ -158,6 +158,14 @@ def test_what_comes_damaged_is_not_kept(
     assert (snapshot(online) / name).read_bytes() == small[name]
 
 
+def test_what_was_damaged_here_is_fetched_anew(online: Run, hub: Hub, small: Files) -> None:
+    weights = snapshot(online) / WEIGHTS
+    os.truncate(weights, 1000)
+    hub.asked.clear()
+    assert (snapshot(online) / WEIGHTS).read_bytes() == small[WEIGHTS]
+    assert hub.asked == [(WEIGHTS, 0)]
+
+
 def test_nothing_comes_when_the_disk_is_full(online: Run, big: bytes) -> None:
     done = online(f"ulimit -f 1000; mlxtts-fetch {NAME}")
     assert done.returncode == 1
