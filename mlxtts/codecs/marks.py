@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mlxtts.codecs.utterance import Passage
 from mlxtts.text.captions import Track, cues
+from mlxtts.text.emphasis import Marked
 
 
 class Out(Protocol):
@@ -36,8 +37,13 @@ class Marks:
             if self._captions:
                 words = [(w.text, since + w.start, since + w.stop) for w in passage.words]
                 span = since + passage.start, since + passage.stop
-                for cue in cues(passage.text, *span, words):
+                for cue in cues(_shown(passage), *span, words):
                     self._captions.write(self._track.entry(cue).encode())
+
+
+def _shown(passage: Passage) -> str:
+    """Its text, without the asterisks that a model wants."""
+    return Marked.read(passage.text).text
 
 
 def _plain(id: str, since: float, passage: Passage) -> dict[str, object]:
@@ -46,4 +52,4 @@ def _plain(id: str, since: float, passage: Passage) -> dict[str, object]:
 
     words = [{"word": w.text, "start": at(w.start), "end": at(w.stop)} for w in passage.words]
     whole = {"start": at(passage.start), "end": at(passage.stop)}
-    return {"id": id, "text": passage.text, **whole} | ({"words": words} if words else {})
+    return {"id": id, "text": _shown(passage), **whole} | ({"words": words} if words else {})
