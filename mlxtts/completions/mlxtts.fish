@@ -9,13 +9,24 @@ function __mlxtts_complete
         end
         set words $words[1]-$words[2] $words[3..]
     end
-    if test "$words[-1]" = --voice
-        $words[1] --list-voices
+    set -l command $words[1]
+    set -l previous $words[-1]
+    set -l help ($command --help | string collect)
+    set -l value '' # that the option before takes
+    if string match -q -- '-*' $previous
+        set value (string match -rg -- "$previous (\{[^}]*\}|[A-Z])" $help)[1]
+    end
+    set -l beside (string replace -r -- '-[a-z]*$' '' $command)
+    if test "$previous" = --voice; or string match -q -- '*-say-v' $command$previous
+        $beside-tokens --list-voices
+    else if string match -q -- '{*' "$value"
+        string trim -c '{}' $value | string split ,
     else if string match -q -- '-*' (commandline -ct)
-        $words[1] --help | string match -rag -- '(?:^| )(--?[a-z][a-z-]*)'
-    else if contains -- $words[-1] --model --codec; or string match -rq -- '-(fetch|models|quantize)$' $words[1]
-        string replace -r -- '-[a-z]*$' -models $words[1] | read -l models
-        $models | string split -f 1 \t
+        string match -rag -- '(?:^| )(--?[a-z][a-z-]*)' $help
+    else if test "$previous" = --model; or string match -q -- '*-quantize' "$command$value"
+        $beside-models | string match -rg -- '^([^\t]*)\tmodel\t'
+    else if test "$previous" = --codec; or string match -rq -- '-(fetch|models)$' "$command$value"
+        $beside-models | string split -f 1 \t
     end
 end
 

@@ -60,11 +60,21 @@ LINES = [
     ("mlxtts-tokens --model sta", {"starter"}),
     ("mlxtts fetch sn", {"snac"}),
     ("mlxtts-quantize sta", {"starter"}),
+    ("mlxtts-tokens --model sn", set()),
+    ("mlxtts-decode --codec sn", {"snac"}),
+    ("mlxtts-quantize sn", set()),
+    ("mlxtts-quantize --recipe mixed_3", {"mixed_3_4", "mixed_3_6"}),
+    ("mlxtts wav --format m", {"mp3"}),
+    ("mlxtts-say -v s", {"slt"}),
+    ("mlxtts say --voice s", {"slt"}),
+    ("mlxtts-ws --voice s", {"slt"}),
+    ("mlxtts-quantize --bits s", set()),
+    ("mlxtts-quantize --no-measure s", {"starter"}),
 ]
 
 
 @needs("bash")
-@pytest.mark.parametrize(("line", "words"), [*LINES, ("mlxtts wav --format m", {"mp3"})])
+@pytest.mark.parametrize(("line", "words"), LINES)
 def test_bash(line: str, words: set[str], run: Run) -> None:
     assert set(run(BASH, LINE=line).stdout.decode().split()) == words
 
