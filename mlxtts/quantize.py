@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mlxtts import hub, models
-from mlxtts.errors import ModelError
+from mlxtts.errors import ModelError, subject
 from mlxtts.nn import mx
 from mlxtts.nn.loading import OTHER_FORMATS, read_json
 from mlxtts.nn.quantization import Quantization
@@ -51,20 +51,22 @@ class Source:
         if Quantization.parse(self._raw, str(path)).packing:
             raise ModelError(f"model {name!r}: already quantised: take the one it was made from")
 
-    def write(self, folder: Path, manner: Manner) -> Outcome:
-        """Fill an empty folder. Raises ModelError for tensors that are missing or misshapen."""
+    def write(self, folder: Path, manner: Manner, name: str | None = None) -> Outcome:
+        """Fill an empty folder, which an OSError calls `name`. Raises ModelError for tensors that
+        are missing or misshapen."""
         tensors = self._module.needed(self._module.weights(self._folder), self._config)
         before = sum(tensor.nbytes for tensor in tensors.values())
         count = sum(tensor.size for tensor in tensors.values())
         packed, said, kept = pack(tensors, self._module.matrices(self._config), manner)
         del tensors
-        self._copy(folder)
-        self._convert(folder)
         kind = {"model_type": self._module.MODEL_TYPES[0]}
         told = kind | self._raw | self._module.aliases(self._raw) | self._known() | said
         text = json.dumps(told, indent=1, ensure_ascii=False)
-        (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-        after = write_checkpoint(folder, packed)
+        with subject(name or str(folder)):
+            self._copy(folder)
+            self._convert(folder)
+            (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+            after = write_checkpoint(folder, packed)
         return Outcome(before, after, 8 * after / count, tuple(kept))
 
     def _known(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class Source:
             if path.is_dir():
                 _copy_data(path, folder / path.name)
             elif not path.name.endswith((*WEIGHTS, ".safetensors.index.json")):
-                shutil.copyfile(path, folder / path.name)
+                _copy_file(path, folder / path.name)
 
     def _convert(self, folder: Path) -> None:
         """What has tensors in other files, such as voices in PyTorch's."""
@@ -96,7 +98,15 @@ def _copy_data(source: Path, target: Path) -> None:
         if path.suffix in hub.SUFFIXES and path.is_file():
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
+            _copy_file(path, place)
+
+
+def _copy_file(path: Path, target: Path) -> None:
+    """As shutil.copyfile, which calls every error one of the file that is read."""
+    with subject(str(path)):
+        source = path.open("rb")
+    with source, target.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
 
 
 def quantize_model(

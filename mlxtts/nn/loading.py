@@ -28,6 +28,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises ModelError if there is none."""
     try:
         value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise ModelError(f"{path}: not JSON") from None
     if not isinstance(value, dict):
@@ -69,13 +71,15 @@ def read_safetensors(path: Path) -> dict[str, mx.array]:
     """All tensors of one file, by name. MLX reads each of them once, when it is first evaluated,
     into memory of its own, so that the file is never there as a whole.
 
-    Raises ModelError for a file that is not there, cut short or not safetensors.
+    Raises ModelError for a file that is not there, unreadable, cut short or not safetensors.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    _check_safetensors(path)
     try:
+        _check_safetensors(path)
         weights = mx.load(str(path))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from None
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: {error}") from None
     assert isinstance(weights, dict)

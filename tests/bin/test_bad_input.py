@@ -276,6 +276,12 @@ def cut(folder: Path, name: str) -> None:
     (folder / name).write_bytes(data[: len(data) // 2])
 
 
+def unreadable(path: Path) -> None:
+    """Also for root, whom no permission stops: nothing is mapped at address 0."""
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -286,6 +292,11 @@ def cut(folder: Path, name: str) -> None:
         (lambda f: (f / "tokenizer.json").write_text("{}"), "tokenizer.json: "),
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: no such file"),
         (lambda f: cut(f, "model.safetensors"), "model.safetensors: cut short: "),
+        (
+            lambda f: unreadable(f / "model.safetensors"),
+            "text: small/model.safetensors: Input/output error",
+        ),
+        (lambda f: unreadable(f / "config.json"), "small/config.json: Input/output error"),
         (lambda f: (f / "model.safetensors").write_bytes(RANDOM), "not a safetensors file"),
         (
             lambda f: (f / "model.safetensors").rename(f / "weights.npz"),

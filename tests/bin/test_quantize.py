@@ -128,10 +128,19 @@ def test_a_quantised_source_and_a_damaged_one(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing(run: Run, tmp_path: Path) -> None:
-    done = run("ulimit -f 1000; mlxtts-quantize --no-measure starter q")
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert error_of(done).endswith("File too large")
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "m").symlink_to(STARTER)
+    for limit in (0, 1, 1000, 5000):
+        done = run(f"ulimit -f {limit}; mlxtts-quantize --no-measure m q")
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert error_of(done) == "mlxtts-quantize: q: File too large"
+        assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_file_that_cannot_be_copied_is_named(run: Run, tmp_path: Path) -> None:
+    folder = checkpoints.write(tmp_path / "m", checkpoints.tensors())
+    (folder / "notes.txt").symlink_to("nowhere")
+    done = run("mlxtts-quantize --no-measure m q")
+    assert error_of(done) == "mlxtts-quantize: m/notes.txt: No such file or directory"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
