@@ -33,6 +33,8 @@ class Reading:
         self._report = report
         self._manner = manner
         self._places: dict[str, list[str]] = {}
+        self.ordinals: list[int] = []
+        """Of the lines that are said, in their order; see Line."""
 
     def request(self, line: Line) -> Request | None:
         """What a line asks for, or None if it has been reported."""
@@ -41,6 +43,7 @@ class Reading:
         with self._report.reporting(place):
             request = self._speaker.request(line.utterance(), *self._manner)
             self._places.setdefault(request.id, []).append(place)
+            self.ordinals.append(line.ordinal)
         for tag in self._speaker.frontend.new_tags():
             self._report.warn(f"{place}: {tag} left out: {self._speaker.name} does not know it")
         return request

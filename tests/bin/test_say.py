@@ -35,6 +35,15 @@ def test_a_file_a_line(run: Run, tmp_path: Path) -> None:
     assert abs(soundfile.info(tmp_path / "slow_000.wav").duration / 2 - fast.duration) < 0.01
 
 
+def test_files_keep_the_numbers_of_their_lines(run: Run, tmp_path: Path) -> None:
+    done = run("mlxtts-say --file-prefix p", stdin=b"One.\n\n...\nThree.\n")
+    assert (done.returncode, error_of(done)) == (
+        1,
+        "mlxtts-say: stdin: line 3: nothing to speak in '...'",
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p_000.wav", "p_002.wav"]
+
+
 def test_wav_to_a_pipe(run: Run) -> None:
     done = run("mlxtts-say -o - Oh | wc -c")
     assert int(done.stdout) > 10_000
