@@ -39,6 +39,13 @@ class Parser(argparse.ArgumentParser):
             "text", nargs="*", action=_Text, help=f"what to say; default and -: {what}"
         )
 
+    def add_own(self) -> None:
+        """What a user may bring: how words are pronounced, and the recording of a voice."""
+        self.add_argument("--lexicon", metavar="FILE", help="words and how they are pronounced")
+        about = "a recording whose voice is to be taken"
+        self.add_argument("--ref-audio", metavar="FILE", help=about)
+        self.add_argument("--ref-text", metavar="TEXT", help="what is said in it")
+
     def error(self, message: str) -> NoReturn:
         self.exit(UsageError.status, f"{self.prog}: {message} (try {self.prog} --help)\n")
 
@@ -78,6 +85,15 @@ def count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise ValueError
+    return value
+
+
+def rate(text: str) -> int:
+    """Samples a second, as the type of an option."""
+    from mlxtts.wire.pcm0 import RATES
+
+    if (value := int(text)) not in RATES:
+        raise argparse.ArgumentTypeError(f"must be {RATES.start} to {RATES.stop - 1}")
     return value
 
 

@@ -19,7 +19,7 @@ BELOW = {
     "wire": {"errors"},
     "output": {"errors"},
     "ahead": set(),
-    "options": {"errors"},
+    "options": {"errors", "wire"},
     "cli": {"errors", "options", "output", "wire", "ahead"},
     "blas": {"errors"},
     "caches": set(),

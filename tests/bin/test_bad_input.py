@@ -61,6 +61,7 @@ def test_decode(run: Run, stdin: bytes, reason: str) -> None:
         (["--chunk-tokens", "0"], "--chunk-tokens 0: must be a multiple of 7"),
         (["--lookahead", "3"], "argument --lookahead: invalid choice: '3'"),
         (["--chunk-ms", "-1"], "argument --chunk-ms: invalid positive value: '-1'"),
+        (["--respect-source-boundaries"], "--respect-source-boundaries: needs --chunk-ms"),
         (["--chunk-ms", "nan"], "argument --chunk-ms: invalid positive value: 'nan'"),
     ],
 )

@@ -77,6 +77,8 @@ def test_a_line_that_cannot_be_said_is_reported_and_the_others_said(
         ("--ref-audio me.wav -o a.wav Hi", 2, "starter cannot take the voice of a recording"),
         ("--lang fr -o a.wav Hi", 2, "language 'fr': starter has en"),
         ("--format aiff -o a.wav Hi", 2, "format 'aiff': must be wav, raw, flac, ogg, opus, mp3"),
+        ("--format mp3 Hi", 2, "--format and --rate: what is only played has none"),
+        ("--rate 8000 --play Hi", 2, "--format and --rate: what is only played has none"),
         ("-o a.xyz Hi", 2, "a.xyz: no format has the suffix '.xyz'; give --format"),
         (
             "-v nobody -o a.wav Hi",
@@ -91,6 +93,14 @@ def test_bad_input(run: Run, tmp_path: Path, options: str, status: int, reason: 
     done = run(f"mlxtts-say {options}")
     assert (done.returncode, error_of(done)) == (status, f"mlxtts-say: {reason}")
     assert not (tmp_path / "a.wav").exists()
+
+
+@pytest.mark.parametrize("rate", ["-1", "0", "44", "5000000000"])
+def test_rates_that_no_file_has(run: Run, tmp_path: Path, rate: str) -> None:
+    done = run(f"mlxtts-say --rate {rate} -o a.wav Hi")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "argument --rate: must be 8000 to 192000" in error_of(done)
+    assert not list(tmp_path.iterdir())
 
 
 @needs_pulse
