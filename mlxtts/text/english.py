@@ -1,7 +1,7 @@
 """English as it is read aloud: numbers, dates, money, units, abbreviations and signs in words.
 
 `spoken` is a chain of rules, each a pattern and what becomes of a match, in the order in which they
-stand below: what a rule leaves as figures or signs the later ones see. Numbers are num2words's.
+stand below: what a rule leaves as figures or signs the later ones see.
 """
 
 from __future__ import annotations
@@ -9,30 +9,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 
-from mlxtts.text.english_tables import (
-    ABBREVIATIONS,
-    AFTER_DATES,
-    CURRENCIES,
-    DECADES_AFTER,
-    DOLLARS,
-    LETTERS,
-    MAGNITUDES,
-    MONTH_NAMES,
-    MONTHS,
-    NO_NAMES,
-    PLURALS,
-    ROMAN_AFTER,
-    ROMANS,
-    SIGNS,
-    TELEPHONE,
-    UNITS,
+from mlxtts.text import english_tables as tables
+from mlxtts.text.english_numbers import (
+    NUMBER,
+    clock,
+    counted,
+    date,
+    decade,
+    digits,
+    fraction,
+    in_words,
+    money,
+    number,
+    roman,
+    year,
 )
 
 Rewrite = Callable[[re.Match[str]], str]
 
-NUMBER = r"\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+"
 NEAR = 40  # characters around an abbreviation that tell what it means
 RULES: list[tuple[re.Pattern[str], Rewrite]] = []
 
@@ -43,53 +38,6 @@ def spoken(text: str) -> str:
     for pattern, rewrite in RULES:
         text = pattern.sub(rewrite, text)
     return text
-
-
-def number(text: str) -> str:
-    """A plain number, with or without commas and decimals."""
-    whole, _, decimals = text.replace(",", "").partition(".")
-    code = len(whole) > 15 or (len(whole) > 1 and whole[0] == "0")
-    words = digits(whole) if code else _words(int(whole)) if whole else ""
-    return f"{words} point {digits(decimals)}".strip() if decimals else words
-
-
-def digits(text: str) -> str:
-    """Digit by digit."""
-    return " ".join(_words(int(digit)) for digit in text)
-
-
-def year(value: int) -> str:
-    if 2000 <= value < 2010 or value % 1000 == 0:
-        return _words(value)
-    century, rest = divmod(value, 100)
-    low = "hundred" if not rest else f"oh {_words(rest)}" if rest < 10 else _words(rest)
-    return f"{_words(century)} {low}"
-
-
-def counted(amount: str, singular: str, plural: str) -> str:
-    return f"{number(amount)} {singular if amount == '1' else plural}"
-
-
-def money(amount: str, one: str, many: str, small_one: str, small_many: str) -> str:
-    whole, _, cents = amount.partition(".")
-    if len(cents) != 2:
-        return counted(amount, one, many)
-    small = counted(str(int(cents)), small_one, small_many) if int(cents) else ""
-    if whole in ("", "0") and small:
-        return small
-    return counted(whole or "0", one, many) + (f" and {small}" if small else "")
-
-
-def date(day: int, month: str, of: str | None) -> str:
-    return f"{month} {_words(day, 'ordinal')}" + (f", {year(int(of))}" if of else "")
-
-
-@lru_cache(1000)
-def _words(value: int, to: str = "cardinal") -> str:
-    from num2words import num2words  # 30 ms that text without figures need not wait for
-
-    words: str = num2words(value, to=to)
-    return words.replace(",", "")
 
 
 def _any(words: object) -> str:
@@ -110,7 +58,7 @@ def rule(pattern: str, flags: int = 0) -> Callable[[Rewrite], Rewrite]:
 @rule(r"(?<=\d)(?=[¼½¾⅓⅔⅛])|[^\x00-\x7f]")
 def _plain(match: re.Match[str]) -> str:
     """Typographic signs in ASCII, letters without accents."""
-    text = unicodedata.normalize("NFKD", match[0].translate(LETTERS)).replace("\u2044", "/")
+    text = unicodedata.normalize("NFKD", match[0].translate(tables.LETTERS)).replace("\u2044", "/")
     return "".join(char for char in text if not unicodedata.combining(char)) if match[0] else " "
 
 
@@ -128,10 +76,7 @@ def _address(match: re.Match[str]) -> str:
     return text
 
 
-@rule(
-    r"^(?![A-Z]{2,5}(?:, [A-Z]{2,5}){2,}\.?$)"
-    r"(?=(?:[^A-Za-z]*[A-Z]){7})(?=.*\s)[^a-z]+$"
-)
+@rule(r"^(?![A-Z]{2,5}(?:, [A-Z]{2,5}){2,}\.?$)(?=(?:[^A-Za-z]*[A-Z]){7})(?=.*\s)[^a-z]+$")
 def _loud(match: re.Match[str]) -> str:
     """A line in capitals is loud, not spelled, unless it lists initials."""
     return match[0].lower()
@@ -143,15 +88,13 @@ def _loud(match: re.Match[str]) -> str:
 )
 def _roman(match: re.Match[str]) -> str:
     word, numeral, more = match.groups()
-    numbered = word.lower() in ROMAN_AFTER
-    named = word[0].isupper() and word.lower() not in NO_NAMES and len(numeral) > 1
+    numbered = word.lower() in tables.ROMAN_AFTER
+    named = word[0].isupper() and word.lower() not in tables.NO_NAMES and len(numeral) > 1
     pronoun = numeral == "I" and word.islower() and more  # the part I liked
     if pronoun or not (numbered or named):
         return match[0]
-    values = [ROMANS[char] for char in numeral]
-    pairs = zip(values, [*values[1:], 0], strict=True)
-    value = sum(-value if value < following else value for value, following in pairs)
-    return f"{word} {_words(value) if numbered else 'the ' + _words(value, 'ordinal')}"
+    value = roman(numeral)
+    return f"{word} {in_words(value) if numbered else 'the ' + in_words(value, 'ordinal')}"
 
 
 @rule(r"(?:(?<=\s)|^)[-\N{MINUS SIGN}](?=[$€£¥₹]?\.?\d)")
@@ -165,29 +108,27 @@ def _numeric_date(match: re.Match[str]) -> str:
     month, day = int(match["m"]), int(match["d"])
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return match[0].replace("/", " slash ").replace("-", " ").replace("T", ", ")
-    return date(day, MONTHS[month - 1], match["y"]) + (", " if match[0].endswith("T") else "")
+    time = ", " if match[0].endswith("T") else ""
+    return date(day, tables.MONTHS[month - 1], match["y"]) + time
 
 
-_MONTH = rf"(?!(?-i:may|mar|march|dec)\b)(?P<month>{_any(MONTH_NAMES)})\b\.?"
+_MONTH = rf"(?!(?-i:may|mar|march|dec)\b)(?P<month>{_any(tables.MONTH_NAMES)})\b\.?"
 _DAY = r"(?P<d>[0-3]?\d)(?:st|nd|rd|th)?\b"
 _OF = r"(?:,? (?P<y>[12]\d{3})\b)?"
-_COUNT = rf" (?!(?:{_any(AFTER_DATES)})\b)(?-i:[a-z])"
+_COUNT = rf" (?!(?:{_any(tables.AFTER_DATES)})\b)(?-i:[a-z])"
 
 
 @rule(rf"\b{_DAY} (?:of )?{_MONTH}{_OF}", re.IGNORECASE)
 @rule(rf"\b{_MONTH} {_DAY}{_OF}(?!{_COUNT})", re.IGNORECASE)
 def _named_date(match: re.Match[str]) -> str:
-    return date(int(match["d"]), MONTH_NAMES[match["month"].lower()], match["y"])
+    return date(int(match["d"]), tables.MONTH_NAMES[match["month"].lower()], match["y"])
 
 
 @rule(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?:\s*([ap])\.?m\b\.?|(Z)\b)?", re.IGNORECASE)
 def _clock(match: re.Match[str]) -> str:
-    hour, minute, second = _words(int(match[1])), int(match[2]), int(match[3] or 0)
-    end = f" and {counted(str(second), 'second', 'seconds')}" if second else ""
-    end += f" {match[4].lower()} m" if match[4] else " u t c" if match[5] else ""
-    if minute == 0:
-        return hour + (end if match[4] else " o'clock" + end)
-    return f"{hour} {'oh ' if minute < 10 else ''}{_words(minute)}{end}"
+    half = f" {match[4].lower()} m" if match[4] else ""
+    time = clock(int(match[1]), int(match[2]), int(match[3] or 0), half)
+    return time + (" u t c" if match[5] else "")
 
 
 @rule(r"\b(\d{1,2})\s*([ap])\.?m\b\.?", re.IGNORECASE)
@@ -195,7 +136,9 @@ def _hour(match: re.Match[str]) -> str:
     return f"{number(match[1])} {match[2].lower()} m"
 
 
-@rule(rf"(?<![\w.])(?:({_any(ABBREVIATIONS)})\.(?=\W|$)|(mrs?|ms|dr)(?= [A-Z]))", re.IGNORECASE)
+@rule(
+    rf"(?<![\w.])(?:({_any(tables.ABBREVIATIONS)})\.(?=\W|$)|(mrs?|ms|dr)(?= [A-Z]))", re.IGNORECASE
+)
 def _abbreviation(match: re.Match[str]) -> str:
     short = (match[1] or match[2]).lower()
     start, end = match.span()
@@ -206,9 +149,9 @@ def _abbreviation(match: re.Match[str]) -> str:
     if short == "st" and (in_address or not before_name):
         return "street" + stop
     named = re.search(r"\b([A-Z]\w*) $", before)
-    if short == "dr" and not before_name and named and named[1].lower() not in NO_NAMES:
+    if short == "dr" and not before_name and named and named[1].lower() not in tables.NO_NAMES:
         return "drive" + stop
-    return ABBREVIATIONS[short] + stop
+    return tables.ABBREVIATIONS[short] + stop
 
 
 @rule(rf"(?<![\w.,$€£¥₹])((?:{NUMBER})(?:\s?-\s?(?:{NUMBER}))?)\s?([$€£¥₹])(?!\s?\.?\d)")
@@ -222,27 +165,23 @@ _MONEY = (
 )  # a letter apart, with a hyphen behind it, is no magnitude, as in $5 t-shirt
 
 
-@rule(rf"(?-i:\b(?P<whose>{_any(DOLLARS)})(?=\$)){_MONEY}", re.IGNORECASE)
+@rule(rf"(?-i:\b(?P<whose>{_any(tables.DOLLARS)})(?=\$)){_MONEY}", re.IGNORECASE)
 def _dollars(match: re.Match[str]) -> str:
-    return _money(match).replace("dollar", f"{DOLLARS[match['whose']]} dollar")
+    return _money(match).replace("dollar", f"{tables.DOLLARS[match['whose']]} dollar")
 
 
 @rule(_MONEY, re.IGNORECASE)
 def _money(match: re.Match[str]) -> str:
     low, amount, magnitude = match.group("low", "amount", "magnitude")
-    names = CURRENCIES[match["sign"]]
-    words = money(amount, *names)
-    if magnitude:
-        words = (
-            f"{number(amount)} {MAGNITUDES.get(magnitude.lower(), magnitude.lower())} {names[1]}"
-        )
+    names = tables.CURRENCIES[match["sign"]]
+    words = money(amount, names, magnitude)
     if not low:
         return words
     cents = not magnitude and re.search(r"\.\d\d$", low)
-    return f"{money(low, *names) if cents else number(low)} to {words}"
+    return f"{money(low, names) if cents else number(low)} to {words}"
 
 
-@rule(rf"{TELEPHONE}|(?<!\.)\b(?:0\d{{4,}}|\d{{16,}})\b")
+@rule(rf"{tables.TELEPHONE}|(?<!\.)\b(?:0\d{{4,}}|\d{{16,}})\b")
 def _long_number(match: re.Match[str]) -> str:
     """Telephone numbers and codes digit by digit, the groups apart; 500-1000 is a range."""
     return ", ".join(digits(group) for group in re.findall(r"\d+", match[0]))
@@ -275,15 +214,10 @@ def _fraction(match: re.Match[str]) -> str:
     whole = match[1]
     if not (match[2] + match[3]).isdigit() or not 1 < int(match[3]) <= 100:
         return match[0].replace("/", " over ")
-    top, bottom = int(match[2]), int(match[3])
-    part = {2: "half", 4: "quarter"}.get(bottom) or _words(bottom, "ordinal")
-    if top != 1:
-        part = "halves" if bottom == 2 else part + "s"
-    lead = f"{number(whole)} and " if whole else ""
-    return f"{lead}{'a' if whole and top == 1 else _words(top)} {part}"
+    return fraction(whole, int(match[2]), int(match[3]))
 
 
-_WHOSE = "|".join(rf"(?<=\b{word}[ -])" for word in DECADES_AFTER)
+_WHOSE = "|".join(rf"(?<=\b{word}[ -])" for word in tables.DECADES_AFTER)
 
 
 @rule(rf"(?:'|{_WHOSE})'?\b([2-9]0|[12]\d\d0)'?s\b", re.IGNORECASE)
@@ -291,20 +225,19 @@ _WHOSE = "|".join(rf"(?<=\b{word}[ -])" for word in DECADES_AFTER)
 @rule(r"(?<=[A-Za-z]-)(\d\d)s\b")
 def _decade(match: re.Match[str]) -> str:
     """Decades, and several F-16s; other figures with an s are seconds."""
-    words = year(int(match[1])) if len(match[1]) == 4 else number(match[1])
-    return words[:-1] + "ies" if words.endswith("y") else words + "s"
+    return decade(match[1])
 
 
 @rule(r"\b(\d{1,3}(?:,\d{3}){1,9}|\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 def _ordinal(match: re.Match[str]) -> str:
     value = match[1].replace(",", "")
-    return _words(int(value), "ordinal") if len(value) <= 15 else digits(value)
+    return in_words(int(value), "ordinal") if len(value) <= 15 else digits(value)
 
 
-@rule(rf"(?<![\w.])({NUMBER})\s?({_any(UNITS)})(?![\w°])", re.IGNORECASE)
+@rule(rf"(?<![\w.])({NUMBER})\s?({_any(tables.UNITS)})(?![\w°])", re.IGNORECASE)
 def _unit(match: re.Match[str]) -> str:
-    first, _, rest = UNITS[match[2].lower()].partition(" ")
-    return f"{counted(match[1], first, PLURALS.get(first, first + 's'))} {rest}".strip()
+    first, _, rest = tables.UNITS[match[2].lower()].partition(" ")
+    return f"{counted(match[1], first, tables.PLURALS.get(first, first + 's'))} {rest}".strip()
 
 
 @rule(r"(?<=[A-Za-z])/([sh])\b")
@@ -347,9 +280,9 @@ def _aside(match: re.Match[str]) -> str:
     return ", "
 
 
-@rule(f"<[a-z]+>|[{re.escape(''.join(SIGNS))}]")  # the first is a tag
+@rule(f"<[a-z]+>|[{re.escape(''.join(tables.SIGNS))}]")  # the first is a tag
 def _sign(match: re.Match[str]) -> str:
-    return f" {SIGNS[match[0]]} " if match[0] in SIGNS else match[0]
+    return f" {tables.SIGNS[match[0]]} " if match[0] in tables.SIGNS else match[0]
 
 
 @rule(r"[\"*_`^|\\/]+")
