@@ -13,6 +13,7 @@ from collections.abc import Callable
 from mlxtts.text import english_tables as tables
 from mlxtts.text.english_numbers import (
     NUMBER,
+    TIME,
     clock,
     counted,
     date,
@@ -124,11 +125,10 @@ def _named_date(match: re.Match[str]) -> str:
     return date(int(match["d"]), tables.MONTH_NAMES[match["month"].lower()], match["y"])
 
 
-@rule(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?:\s*([ap])\.?m\b\.?|(Z)\b)?", re.IGNORECASE)
+@rule(TIME + r"(\s?-\s?(?=\d\d?:\d\d))?", re.IGNORECASE)
 def _clock(match: re.Match[str]) -> str:
-    half = f" {match[4].lower()} m" if match[4] else ""
-    time = clock(int(match[1]), int(match[2]), int(match[3] or 0), half)
-    return time + (" u t c" if match[5] else "")
+    time = clock(int(match[1]), int(match[2]), int(match[3] or 0), match[4])
+    return time + (" u t c" if match[5] else "") + (" to " if match[6] else "")
 
 
 @rule(r"\b(\d{1,2})\s*([ap])\.?m\b\.?", re.IGNORECASE)

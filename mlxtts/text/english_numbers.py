@@ -8,6 +8,7 @@ from functools import lru_cache
 from mlxtts.text.english_tables import MAGNITUDES, ROMANS
 
 NUMBER = r"\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+"
+TIME = r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?:\s*([ap])\.?m\b\.?|(Z)\b)?"
 
 
 def number(text: str) -> str:
@@ -59,9 +60,10 @@ def decade(figures: str) -> str:
     return words[:-1] + "ies" if words.endswith("y") else words + "s"
 
 
-def clock(hour: int, minute: int, second: int, half: str) -> str:
-    """`half`: of the day, what follows."""
-    end = (f" and {counted(str(second), 'second', 'seconds')}" if second else "") + half
+def clock(hour: int, minute: int, second: int, half: str | None) -> str:
+    """`half`: of the day, a or p."""
+    end = f" and {counted(str(second), 'second', 'seconds')}" if second else ""
+    end += f" {half.lower()} m" if half else ""
     if minute == 0:
         return in_words(hour) + (end if half else " o'clock" + end)
     return f"{in_words(hour)} {'oh ' if minute < 10 else ''}{in_words(minute)}{end}"

@@ -55,6 +55,8 @@ from mlxtts.text.english import spoken
         ("10:30:15, 10:00:01 am", "ten thirty and fifteen seconds, ten and one second a m"),
         ("2026-11-22T10:05:00Z", "november twenty-second, twenty twenty-six, ten oh five u t c"),
         ("at 10:05 a.m. or 8:00", "at ten oh five a m or eight o'clock"),
+        ("open 10:30-11:00", "open ten thirty to eleven o'clock"),
+        ("8:00 am - 5:15 pm", "eight a m to five fifteen p m"),
         ("by 5pm", "by five p m"),
         # money and units
         ("$3.50, $1 and €20", "three dollars and fifty cents, one dollar and twenty euros"),
