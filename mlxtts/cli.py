@@ -156,8 +156,8 @@ class Tool:
             yield ("stdin" if path == "-" else path), self._chunks(path, binary)
 
     def text(self, words: list[str]) -> tuple[str, Iterator[bytes]]:
-        """The words, or stdin if there are none: its name and its bytes as they come."""
-        if words:
+        """The words, or stdin for a lone - or none: its name and its bytes as they come."""
+        if words and words != ["-"]:
             return "text", iter([os.fsencode(" ".join(words))])
         return next(self.inputs([], binary=False))
 

@@ -35,9 +35,7 @@ class Parser(argparse.ArgumentParser):
 
     def add_text(self, what: str) -> None:
         """The words of a command that speaks them, or stdin."""
-        self.add_argument(
-            "text", nargs="*", action=_Text, help=f"what to say; default and -: {what}"
-        )
+        self.add_argument("text", nargs="*", help=f"what to say; default and -: {what}")
 
     def add_own(self) -> None:
         """What a user may bring: how words are pronounced, and the recording of a voice."""
@@ -55,13 +53,6 @@ class Parser(argparse.ArgumentParser):
         if file and message:
             file.write(message)
             file.flush()
-
-
-class _Text(argparse.Action):
-    """A lone - stands for stdin, as no words do."""
-
-    def __call__(self, _: object, namespace: argparse.Namespace, words: Any, *__: object) -> None:
-        setattr(namespace, self.dest, [] if words == ["-"] else words)
 
 
 def positive(text: str) -> float:

@@ -27,8 +27,9 @@ from mlxtts.audio.resample import Samples
 from mlxtts.audio.tempo import Tempo
 from mlxtts.codecs.utterance import Options
 from mlxtts.engine.example import Recording
+from mlxtts.errors import UsageError
 from mlxtts.output import create
-from mlxtts.wire.pcm0 import Frame, utterances
+from mlxtts.wire.pcm0 import RATES, Frame, utterances
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def generate_audio(
     """
     speech = _speech(model_path, lang_code)
     form = files.form_of(None, audio_format)
-    files.check_rate(sample_rate)
+    if sample_rate is not None and sample_rate not in RATES:
+        limits = f"{RATES.start} to {RATES.stop - 1}"
+        raise UsageError(f"sample_rate {sample_rate}: must be {limits}")
     manner |= {"width": width, "language": lang_code}
     with speech.having(ref_audio, ref_text):
         frames = _frames(_speak(speech, text, voice, speed, Options(), **manner))

@@ -12,7 +12,6 @@ from mlxtts.audio import wav
 from mlxtts.audio.resample import Samples
 from mlxtts.audio.sink import Sink, Spool
 from mlxtts.errors import AudioError, UsageError
-from mlxtts.wire import pcm0
 
 PCM = tuple(wav.SUBTYPES)
 SUBTYPES = {
@@ -62,12 +61,6 @@ def subtype_of(format: str, name: str | None) -> str:
     if subtype not in choices:
         raise UsageError(f"--subtype {name}: {format} has {', '.join(choices)}")
     return subtype
-
-
-def check_rate(rate: int | None) -> None:
-    """Raises UsageError for a rate that is asked for and cannot be."""
-    if rate is not None and rate not in pcm0.RATES:
-        raise UsageError(f"--rate: must be {pcm0.RATES.start} to {pcm0.RATES.stop - 1}")
 
 
 def rate_for(format: str, rate: int) -> int:

@@ -20,6 +20,7 @@ def test_alone_it_lists_the_commands(run: Run, tmp_path: Path) -> None:
     assert "wav        PCM0 to a sound file, or to stdout" in lines
     assert lines == sorted(lines)
     assert run("mlxtts", "own", "-x", "a b", PATH=path).stdout == b"mine -x a b\n"
+    assert run("mlxtts", "-q", "-v", "own", "-x", PATH=path).stdout == b"mine -q -v -x\n"
 
 
 def test_it_becomes_the_command(run: Run) -> None:
@@ -28,14 +29,6 @@ def test_it_becomes_the_command(run: Run) -> None:
     assert done.returncode == 2
     assert error_of(done).startswith("mlxtts-wav: unrecognized arguments: --bogus")
     assert b"usage: mlxtts-wav" in run("mlxtts", "wav", "--help").stdout
-
-
-def test_it_hands_its_manner_on(run: Run, tmp_path: Path) -> None:
-    own = tmp_path / "mlxtts-own"
-    own.write_text("#!/bin/sh\necho mine $@\n")
-    own.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{environment()['PATH']}"
-    assert run("mlxtts", "-q", "-v", "own", "-x", PATH=path).stdout == b"mine -q -v -x\n"
 
 
 def test_unknown_words_are_errors(run: Run) -> None:

@@ -59,6 +59,7 @@ def test_a_dash_is_stdin(run: Run) -> None:
     done = run("mlxtts-tokens", "-", stdin=b"Hi.\n")
     assert done.stdout == run("mlxtts-tokens", stdin=b"Hi.\n").stdout != b""
     assert done.stderr == b""
+    assert run("mlxtts-tokens a -").stdout == run("mlxtts-tokens", stdin=b"a -\n").stdout
 
 
 def test_what_the_tokens_say(run: Run) -> None:

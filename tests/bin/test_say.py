@@ -73,6 +73,7 @@ def test_a_line_that_cannot_be_said_is_reported_and_the_others_said(
     [
         ("-o a.wav --file-prefix b Hi", 2, "words or --file, and -o or --file-prefix: one of them"),
         ("-f a Hi", 2, "words or --file, and -o or --file-prefix: one of them"),
+        ("-f a -", 2, "words or --file, and -o or --file-prefix: one of them"),
         ("--speed 3 -o a.wav Hi", 2, "a tempo must be 0.5 to 2, not 3"),
         ("--ref-audio me.wav -o a.wav Hi", 2, "starter cannot take the voice of a recording"),
         ("--lang fr -o a.wav Hi", 2, "language 'fr': starter has en"),
