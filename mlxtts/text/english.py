@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from mlxtts.text import english_tables as tables
 from mlxtts.text.english_numbers import (
+    MONEY,
     NUMBER,
     TIME,
     clock,
@@ -159,26 +160,20 @@ def _sign_behind(match: re.Match[str]) -> str:
     return match[2] + match[1]
 
 
-_MONEY = (
-    rf"(?P<sign>[$€£¥₹])\s?(?:(?P<low>{NUMBER})\s?-\s?(?P=sign)?(?=\.?\d))?(?P<amount>{NUMBER})"
-    r"(?:\s?(?P<magnitude>thousand|million|billion|trillion|bn|[kmbt])\b(?<!\s\w(?=-)))?"
-)  # a letter apart, with a hyphen behind it, is no magnitude, as in $5 t-shirt
-
-
-@rule(rf"(?-i:\b(?P<whose>{_any(tables.DOLLARS)})(?=\$)){_MONEY}", re.IGNORECASE)
+@rule(rf"(?-i:\b(?P<whose>{_any(tables.DOLLARS)})(?=\$)){MONEY}", re.IGNORECASE)
 def _dollars(match: re.Match[str]) -> str:
     return _money(match).replace("dollar", f"{tables.DOLLARS[match['whose']]} dollar")
 
 
-@rule(_MONEY, re.IGNORECASE)
+@rule(MONEY, re.IGNORECASE)
 def _money(match: re.Match[str]) -> str:
-    low, amount, magnitude = match.group("low", "amount", "magnitude")
+    low, lows, amount, magnitude = match.group("low", "lows", "amount", "magnitude")
     names = tables.CURRENCIES[match["sign"]]
     words = money(amount, names, magnitude)
     if not low:
         return words
-    cents = not magnitude and re.search(r"\.\d\d$", low)
-    return f"{money(low, names) if cents else number(low)} to {words}"
+    whole = lows or (not magnitude and re.search(r"\.\d\d$", low))  # as a sum of its own
+    return f"{money(low, names, lows) if whole else number(low)} to {words}"
 
 
 @rule(rf"{tables.TELEPHONE}|(?<!\.)\b(?:0\d{{4,}}|\d{{16,}})\b")
@@ -269,6 +264,8 @@ def _dotted_initials(match: re.Match[str]) -> str:
 def _initials(match: re.Match[str]) -> str:
     """Capitals are spelled, unless they can be read as a word, as in NASA."""
     word = match[1]
+    if word in tables.INITIALS:
+        return tables.INITIALS[word]
     vowel_inside = re.search(r"[AEIOU]", word[1:])
     if len(word) >= 4 and vowel_inside and not re.search(r"[^AEIOU]{4}", word):
         return match[0].lower()

@@ -8,6 +8,13 @@ from functools import lru_cache
 from mlxtts.text.english_tables import MAGNITUDES, ROMANS
 
 NUMBER = r"\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+"
+MAGNITUDE = r"\s?(?:thousand|million|billion|trillion|bn|[kmbt])\b(?<!\s\w(?=-))"
+"""A letter apart, with a hyphen behind it, is none, as in $5 t-shirt."""
+MONEY = (
+    rf"(?P<sign>[$€£¥₹])\s?"
+    rf"(?:(?P<low>{NUMBER})(?P<lows>{MAGNITUDE})?\s?-\s?(?P=sign)?(?=\.?\d))?"
+    rf"(?P<amount>{NUMBER})(?P<magnitude>{MAGNITUDE})?"
+)
 TIME = r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?:\s*([ap])\.?m\b\.?|(Z)\b)?"
 
 
@@ -40,7 +47,8 @@ def money(amount: str, names: tuple[str, ...], magnitude: str | None = None) -> 
     """`names`: of one and of many, and of the hundredth part; `magnitude`: such as m."""
     one, many, small_one, small_many = names
     if magnitude:
-        return f"{number(amount)} {MAGNITUDES.get(magnitude.lower(), magnitude.lower())} {many}"
+        word = magnitude.strip().lower()
+        return f"{number(amount)} {MAGNITUDES.get(word, word)} {many}"
     whole, _, cents = amount.partition(".")
     if len(cents) != 2:
         return counted(amount, one, many)

@@ -19,6 +19,7 @@ GOES_ON = (
     "Rep", "Vol", "Fig",
 )  # fmt: skip
 """After these a sentence does not end; after other abbreviations it may, if a capital follows."""
+INITIALS = {"WWI": "world war one", "WWII": "world war two"}
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
     "october", "november", "december",

@@ -69,11 +69,15 @@ from mlxtts.text.english import spoken
         ("5'10\" tall", "five foot ten tall"),
         ("$5-10, £5-10m, $5.50-$10", "five to ten dollars, five to ten million pounds, five "
          "dollars and fifty cents to ten dollars"),
+        ("$5m-$10m, $5 million-10m", "five million dollars to ten million dollars, five million "
+         "dollars to ten million dollars"),
+        ("a $5 b-2 model", "a five dollars b- two model"),
         ("a $5 t-shirt, $5m", "a five dollars t-shirt, five million dollars"),
         ("US$50, A$5", "fifty u s dollars, five Australian dollars"),
         ("$.99 or 50€, 5-10 €", "ninety-nine cents or fifty euros, five to ten euros"),
         ("10 MB/s, 3 kg/s", "ten megabytes per second, three kilograms per second"),
         # abbreviations and initials
+        ("between WWI and WWII", "between world war one and world war two"),
         ("Dr. Smith and Mr Jones", "doctor Smith and mister Jones"),
         ("5 Main St. is near St. Paul", "five Main street is near saint Paul"),
         ("Oak Dr. home, the Dr. is", "Oak drive home, the doctor is"),
