@@ -17,6 +17,7 @@ from mlxtts.nn.cache import Cache
 from mlxtts.text.lines import Utterance
 from mlxtts.voices.starter.training import (
     __main__,
+    careful,
     chain,
     codec,
     codec_train,
@@ -29,6 +30,7 @@ from mlxtts.voices.starter.training import (
     lm,
     lm_data,
     lm_train,
+    muon,
     pipeline,
     teacher,
 )
@@ -311,6 +313,80 @@ def test_two_processes_train_one_model(trained, step):
     saved = trained / "together" / ("model.safetensors" if step == "codec" else "model.pt")
     assert saved.exists()
     assert first[3] != second[3]  # each has drawn its own data
+
+
+# optimiser
+
+
+def gradients(parameters, count):
+    """So many steps' gradients, the same each time."""
+    torch.manual_seed(3)
+    return [[torch.randn_like(p) for p in parameters] for _ in range(count)]
+
+
+def test_muons_steps_are_those_of_torch():
+    torch.manual_seed(0)
+    mine = [torch.nn.Parameter(torch.randn(*size)) for size in ((24, 40), (40, 24), (24, 40))]
+    its = [torch.nn.Parameter(p.detach().clone()) for p in mine]
+    ours = muon.Muon([{"params": mine, "lr": torch.tensor(0.1), "weight_decay": 0.3}])
+    theirs = torch.optim.Muon(its, lr=0.1, weight_decay=0.3)
+    for step in gradients(mine, 5):
+        for p, q, gradient in zip(mine, its, step, strict=True):
+            p.grad, q.grad = gradient.clone(), gradient.clone()
+        ours.step()
+        theirs.step()
+    for p, q in zip(mine, its, strict=True):  # theirs computes in bfloat16
+        torch.testing.assert_close(p, q, rtol=0, atol=0.02)
+        assert (p - q).norm() < 0.02 * p.norm()
+
+
+def test_an_orthogonal_matrix_keeps_directions_only():
+    torch.manual_seed(0)
+    matrices = torch.randn(4, 48, 16)
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    values = torch.einsum("nij,nik,nkj->nj", left, muon.orthogonal(matrices), right.mT)
+    assert ((values > 0.6) & (values < 1.3)).all()
+
+
+def optimiser(parameters):
+    """Muon for the first, AdamW for the others, at rates 0.1 and 0.01."""
+    adam, turned = [{"params": parameters[1:], "lr": 0.01}], [{"params": parameters[:1], "lr": 0.1}]
+    made = careful.Optimiser(torch.device("cpu"), adam, turned)
+    made.set_rate(1.0)
+    return made
+
+
+def test_a_bad_gradient_changes_nothing():
+    parameters = [torch.nn.Parameter(torch.ones(9, 9)), torch.nn.Parameter(torch.ones(9))]
+    careful.side_by_side(parameters)
+    made = optimiser(parameters)
+    steps = gradients(parameters, 3)
+    for turn, (matrix, vector) in enumerate(steps):
+        parameters[0].grad.copy_(matrix)
+        parameters[1].grad.copy_(vector if turn != 1 else torch.nan)
+        before = [p.detach().clone() for p in parameters]
+        assert torch.isfinite(made.step(1.0)) == (turn != 1)
+        for p, was in zip(parameters, before, strict=True):
+            assert torch.equal(p, was) == (turn == 1)
+
+
+def test_an_optimiser_goes_on_from_what_it_kept():
+    runs = []
+    for cut in (False, True):
+        parameters = [torch.nn.Parameter(torch.ones(9, 9)), torch.nn.Parameter(torch.ones(9))]
+        careful.side_by_side(parameters)
+        made = optimiser(parameters)
+        for turn, step in enumerate(gradients(parameters, 4)):
+            if cut and turn == 2:
+                kept, made = made.state_dict(), optimiser(parameters)
+                made.load_state_dict(kept)
+                made.set_rate(1.0)
+            for p, gradient in zip(parameters, step, strict=True):
+                p.grad.copy_(gradient)
+            made.step(1.0)
+        runs.append([p.detach() for p in parameters])
+    for whole, parts in zip(*runs, strict=True):
+        assert torch.equal(whole, parts)
 
 
 # language model

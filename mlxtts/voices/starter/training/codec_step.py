@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch.nn.utils import parametrize
 
-from . import careful, losses
+from . import careful, losses, muon
 from . import codec as codecs
 from .flite import PHONES
 
 BETAS = (0.8, 0.99)
+DIRECTIONS = "parametrizations.weight.original1"  # of weights whose length is a parameter apart
 STATS = ("mel", "commit", "phone", "spectrum", "agree", "gradient")
 
 
@@ -40,28 +41,18 @@ class Step:
         named = [*self.model.named_parameters(), *self.heads.named_parameters()]
         self.parameters = [p for _, p in named]
         self.gradients = careful.side_by_side(self.parameters)
-        # rates are tensors, so that a captured graph sees them change
         fast = [p for name, p in named if "codebook" in name]
-        slow = [p for name, p in named if "codebook" not in name]
-        self.rates = [(torch.zeros((), device=device), by * options.lr) for by in (1, 2)]
-        groups = [
-            {"params": p, "lr": tensor if self.cuda else 0.0}
-            for p, (tensor, _) in zip((slow, fast), self.rates, strict=True)
+        straight = [p for name, p in named if name.endswith(DIRECTIONS) and muon.is_matrix(p)]
+        others = {*self.parameters} - {*fast, *straight}
+        adam = [
+            {"params": [p for p in self.parameters if p in others], "lr": options.lr},
+            {"params": fast, "lr": options.books * options.lr},
         ]
-        self.optimiser = careful.adam(groups, BETAS, 0.0, self.cuda)
-
-    def load_optimiser(self, kept):
-        """Take its state; learning rates stay the tensors that a captured graph reads."""
-        self.optimiser.load_state_dict(kept)
-        for (tensor, _), group in zip(self.rates, self.optimiser.param_groups, strict=True):
-            group["lr"] = tensor if self.cuda else 0.0
-
-    def set_rate(self, factor):
-        """Set every learning rate to ``factor`` times its base."""
-        for (tensor, rate), group in zip(self.rates, self.optimiser.param_groups, strict=True):
-            tensor.fill_(rate * factor)
-            if not self.cuda:
-                group["lr"] = rate * factor
+        turned = [{"params": straight, "lr": options.turn}]
+        self.optimiser = careful.Optimiser(device, adam, turned, betas=BETAS)
+        with torch.no_grad():  # as long as their length is nothing, it may as well be 1
+            for p in straight:
+                p.div_(p.flatten(1).norm(dim=1).view(-1, *[1] * (p.ndim - 1)))
 
     def find(self):
         """The gradients on a fresh batch."""
@@ -81,7 +72,7 @@ class Step:
 
     def update(self):
         """A step along the gradients."""
-        norm = careful.step(self.optimiser, self.parameters, self.options.clip)
+        norm = self.optimiser.step(self.options.clip)
         with torch.no_grad():
             self.stats[-1].lerp_(norm.nan_to_num(99.0, 99.0, 99.0), 0.02)
 

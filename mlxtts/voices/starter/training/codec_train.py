@@ -37,6 +37,8 @@ def add_arguments(parser):
     option("--batch", type=int, default=16, help="stretches a step, of all processes together")
     option("--segment", type=int, default=24576, help="samples of a stretch")
     option("--lr", type=float, default=4e-4)
+    option("--books", type=float, default=8.0, help="factor of it for the codes")
+    option("--turn", type=float, default=0.02, help="learning rate of weights' directions")
     option("--flat", type=float, default=0.5, help="share of the time before the rate falls")
     option("--mel", type=float, default=12.0, help="weight of the spectra")
     option("--commit", type=float, default=2.5, help="weight of latents' distance to codes")
@@ -115,7 +117,7 @@ class Trainer:
         self._fill(self.step.parameters, kept["parameters"])
         self._fill(self.average, kept["average"])
         self._fill(self.good, kept["average"])
-        self.step.load_optimiser(kept["optimiser"])
+        self.step.optimiser.load_state_dict(kept["optimiser"])
         self.step.use.copy_(kept["use"])
         self.step.stats.copy_(kept["stats"])
         self.count, self.done = kept["count"], kept["done"]
@@ -164,7 +166,7 @@ class Trainer:
             if self.done >= 1:
                 break
             if self.count % 20 == 0:
-                self.step.set_rate(self._rate() * self.caution)
+                self.step.optimiser.set_rate(self._rate() * self.caution)
                 self.step.pull.fill_(min(1.0, self.count / max(1, self.args.settle)))
             self._tick()
             self.count += 1
@@ -220,9 +222,7 @@ class Trainer:
         if self.count >= 60 and not mel < 1.5 * self.best:
             self._fill(self.step.parameters, self.good)
             self._fill(self.average, self.good)
-            for state in self.step.optimiser.state.values():
-                state["exp_avg"].zero_()
-                state["exp_avg_sq"].mul_(4)
+            self.step.optimiser.forget()
             self.caution *= 0.5
             self.step.stats[0] = self.best * self._seen()
             say(

@@ -1,5 +1,5 @@
-"""Train the language model on the codes: AdamW, a running average of the weights, a CUDA graph for
-each batch shape and one for what is done with the gradients.
+"""Train the language model on the codes: AdamW and Muon, a running average of the weights, a CUDA
+graph for each batch shape and one for what is done with the gradients.
 
 Writes WORK/NAME/checkpoint.pt (to go on from) and WORK/NAME/model.pt (the average, Hugging Face's
 names without ``model.``). More codes may come in while it trains, and several processes may train
@@ -33,6 +33,7 @@ def add_arguments(parser):
     option("--tokens", type=int, default=32768, help="tokens of a batch")
     option("--kinds", type=int, default=10, help="batch shapes")
     option("--lr", type=float, default=2e-3)
+    option("--turn", type=float, default=0.01, help="learning rate of matrices")
     option("--decay", type=float, default=0.02, help="weight decay of the matrices")
     option("--corrupt", type=float, default=0.06, help="share of the input codes that are replaced")
     option("--average", type=float, default=0.999, help="memory of the running average")
@@ -64,15 +65,15 @@ class Trainer:
         if args.start:
             lm.restore(self.model, Path(args.work) / args.start)
         self.parameters = list(self.model.parameters())
-        matrices = [p for p in self.parameters if p.ndim > 1]
+        table = [self.model.embed_tokens.weight]
         vectors = [p for p in self.parameters if p.ndim < 2]
-        self.rate = torch.zeros((), device=device)
-        groups = [
-            {"params": matrices, "weight_decay": args.decay},
-            {"params": vectors, "weight_decay": 0.0},
+        matrices = [p for p in self.parameters if p.ndim > 1 and p is not table[0]]
+        adam = [
+            {"params": table, "lr": args.lr, "weight_decay": args.decay},
+            {"params": vectors, "lr": args.lr},
         ]
-        lr = self.rate if self.cuda else 0.0
-        self.optimiser = careful.adam(groups, (0.9, 0.98), lr, self.cuda)
+        turned = [{"params": matrices, "lr": args.turn, "weight_decay": args.decay}]
+        self.optimiser = careful.Optimiser(device, adam, turned, betas=(0.9, 0.98))
         self.average = [p.detach().clone() for p in self.parameters]
         self.loss = torch.zeros((), device=device)  # running mean, nats a token
         self.gradients = careful.side_by_side(self.parameters)
@@ -101,7 +102,7 @@ class Trainer:
 
     def _update(self):
         """A step along the gradients; can be captured."""
-        careful.step(self.optimiser, self.parameters, 1.0)
+        self.optimiser.step(1.0)
 
     def _losses(self, batch):
         """Sums of the losses by slot, the end as an eighth (8,), and the number of targets."""
@@ -117,7 +118,7 @@ class Trainer:
 
     def _warm_up(self):
         """Capture steps of all kinds, at learning rate 0."""
-        self._set_rate(0.0)
+        self.optimiser.set_rate(0.0)
         for kind in range(len(self.sizes)):
             graph = careful.captured(lambda kind=kind: self.find(kind), 2, self.pool)
             self.pool = self.pool or graph.pool()
@@ -156,7 +157,7 @@ class Trainer:
                 if self.done >= 1:
                     break
                 if self.count % 10 == 0:
-                    self._set_rate(self._factor())
+                    self.optimiser.set_rate(self._factor())
                 self._tick(kind, torch.from_numpy(rows).to(self.device, non_blocking=True))
                 self.count += 1
                 tokens += self.sizes[kind] * self.shapes[kind][0]
@@ -180,12 +181,6 @@ class Trainer:
         if self.ranks.first:
             self.save()
         self.ranks.part()
-
-    def _set_rate(self, factor):
-        self.rate.fill_(self.args.lr * factor)
-        if not self.cuda:
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.args.lr * factor
 
     def _factor(self):
         """Learning rate: warm-up, then half a cosine down to 1 %."""
@@ -250,8 +245,6 @@ class Trainer:
         self.model.load_state_dict(kept["model"])
         self._fill(self.average, kept["average"])
         self.optimiser.load_state_dict(kept["optimiser"])
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate if self.cuda else 0.0  # the tensor that a captured graph reads
         self.count, self.done, self.epoch = kept["count"], kept["done"], kept["epoch"]
         say(f"lm: going on from step {self.count}, {self.done:.0%} done")
 
