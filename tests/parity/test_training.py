@@ -251,6 +251,19 @@ def test_a_saved_codec_gives_the_codes_that_it_was_trained_with(tmp_path):
     assert codec.decode(loaded, frames).shape == (1, x.shape[2])
 
 
+def test_a_codec_with_a_weight_of_nothing_can_be_trained_on(tmp_path):
+    torch.manual_seed(0)
+    model = codec.build(SMALL_CODEC)
+    state = codec.folded_state(model)
+    name = next(name for name in state if name.endswith("block.2.linear.weight"))
+    state[name][1] = 1e-9  # nothing in half precision
+    codec.save(state, SMALL_CODEC, tmp_path)
+    codec.restore(model, tmp_path)
+    assert not codec.folded_state(model)[name][1].any()
+    made = codec.decode(model, torch.zeros(1, 2, codec.SLOTS, dtype=torch.long))
+    assert made.isfinite().all()
+
+
 def test_frames_and_streams_are_each_others_inverse():
     frames = torch.arange(2 * 3 * 7).view(2, 3, 7)
     streams = codec.deinterleave(frames)
@@ -279,6 +292,9 @@ def test_codec_training_resumes_or_starts_from_another(trained, capsys):
     assert "going on from step 3" in capsys.readouterr().err
     first, last = (codec.load(trained / name).state_dict() for name in ("codec", "more"))
     assert any(not torch.equal(first[name], last[name]) for name in first)
+    trainer = codec_train.Trainer(codec_train.defaults(**options, start="codec"))
+    for p in trainer.step.straight:
+        torch.testing.assert_close(p.flatten(1).norm(dim=1), torch.ones(len(p)))
 
 
 TOGETHER = {"codec": codec_train, "lm": lm_train}

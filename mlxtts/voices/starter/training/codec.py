@@ -74,6 +74,8 @@ def restore(model, folder):
     for name, module in model.named_modules():
         if parametrize.is_parametrized(module):
             module.weight = state.pop(f"{name}.weight").to(module.weight)
+            direction = module.parametrizations.weight.original1
+            direction[direction.flatten(1).norm(dim=1) == 0] = 1  # any: its length is 0
     own = model.state_dict()
     for name, value in state.items():
         own[name].copy_(value)

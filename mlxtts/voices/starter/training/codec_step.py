@@ -50,9 +50,14 @@ class Step:
         ]
         turned = [{"params": straight, "lr": options.turn}]
         self.optimiser = careful.Optimiser(device, adam, turned, betas=BETAS)
-        with torch.no_grad():  # as long as their length is nothing, it may as well be 1
-            for p in straight:
-                p.div_(p.flatten(1).norm(dim=1).view(-1, *[1] * (p.ndim - 1)))
+        self.straight = straight
+        self.straighten()
+
+    @torch.no_grad()
+    def straighten(self):
+        """Make the directions that Muon turns 1 long, as a step is as large whatever they are."""
+        for p in self.straight:
+            p.div_(p.flatten(1).norm(dim=1).view(-1, *[1] * (p.ndim - 1)))
 
     def find(self):
         """The gradients on a fresh batch."""
