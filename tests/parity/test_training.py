@@ -364,6 +364,13 @@ def test_an_orthogonal_matrix_keeps_directions_only():
     assert ((values > 0.6) & (values < 1.3)).all()
 
 
+def square_and_vector():
+    """Two parameters with gradients side by side."""
+    parameters = [torch.nn.Parameter(torch.ones(9, 9)), torch.nn.Parameter(torch.ones(9))]
+    careful.side_by_side(parameters)
+    return parameters
+
+
 def optimiser(parameters):
     """Muon for the first, AdamW for the others, at rates 0.1 and 0.01."""
     adam, turned = [{"params": parameters[1:], "lr": 0.01}], [{"params": parameters[:1], "lr": 0.1}]
@@ -373,8 +380,7 @@ def optimiser(parameters):
 
 
 def test_a_bad_gradient_changes_nothing():
-    parameters = [torch.nn.Parameter(torch.ones(9, 9)), torch.nn.Parameter(torch.ones(9))]
-    careful.side_by_side(parameters)
+    parameters = square_and_vector()
     made = optimiser(parameters)
     steps = gradients(parameters, 3)
     for turn, (matrix, vector) in enumerate(steps):
@@ -389,8 +395,7 @@ def test_a_bad_gradient_changes_nothing():
 def test_an_optimiser_goes_on_from_what_it_kept():
     runs = []
     for cut in (False, True):
-        parameters = [torch.nn.Parameter(torch.ones(9, 9)), torch.nn.Parameter(torch.ones(9))]
-        careful.side_by_side(parameters)
+        parameters = square_and_vector()
         made = optimiser(parameters)
         for turn, step in enumerate(gradients(parameters, 4)):
             if cut and turn == 2:

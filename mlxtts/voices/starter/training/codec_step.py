@@ -51,7 +51,6 @@ class Step:
         turned = [{"params": straight, "lr": options.turn}]
         self.optimiser = careful.Optimiser(device, adam, turned, betas=BETAS)
         self.straight = straight
-        self.straighten()
 
     @torch.no_grad()
     def straighten(self):

@@ -73,7 +73,7 @@ class Trainer:
         self.step = Step(self.speech, args, max(1, args.batch // self.ranks.count))
         if args.start:
             self._start_from(Path(args.work) / args.start)
-            self.step.straighten()
+        self.step.straighten()
         self.average = [p.detach().clone() for p in self.step.parameters]
         self.good = [p.clone() for p in self.average]
         self.best, self.caution, self.count, self.done = math.inf, 1.0, 0, 0.0
