@@ -1,9 +1,13 @@
 """What the starter voice is trained from and how it is measured; the training itself is tested in
 tests/parity, as it needs torch."""
 
+import gzip
+import os
 import pickle
 import random
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -55,21 +59,33 @@ def test_a_voice_that_is_named_twice_reads_twice_as_much():
     assert readers.count("rms") == 3000 - readers.count("slt")
 
 
+def _make_text(folder, words):
+    sources = "--fortunes", folder, "--wordnet", folder, "--words", words
+    __main__.main(["text", *map(str, [*sources, "--number", 50, "--work", folder])])
+
+
+def test_a_missing_source_is_named_with_its_package(tmp_path):
+    with pytest.raises(SystemExit, match=r"no .*/none; .* wamerican has it"):
+        _make_text(tmp_path, tmp_path / "none")
+    assert not (tmp_path / "text.txt.gz").exists()
+
+
+def test_without_flite_the_teacher_ends_at_once_and_says_what_to_install(tmp_path):
+    with gzip.open(tmp_path / "text.txt.gz", "wt") as file:
+        file.write("hello.\n")
+    command = [sys.executable, "-m", __main__.__package__, "teacher", "--work", str(tmp_path)]
+    nowhere = dict(os.environ, FLITE_LIBS=str(tmp_path))
+    ended = subprocess.run(command, env=nowhere, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "in Debian the package libflite1 has it" in ended.stderr
+
+
 def test_lines_to_express_are_in_no_training_text(tmp_path):
     (tmp_path / "words").write_text("boat\nship\n")
     (tmp_path / "quotes").write_text(
         "Nobody knows why.\n%\nDid the kettle boil over again?\n%\nWe waited here.\n"
     )
-    options = [
-        "--fortunes",
-        tmp_path,
-        "--wordnet",
-        tmp_path / "none",
-        "--words",
-        tmp_path / "words",
-    ]
-    options += ["--number", 50, "--work", tmp_path]
-    __main__.main(["text", *map(str, options)])
+    _make_text(tmp_path, tmp_path / "words")
     lines = text.read(tmp_path / "text.txt.gz")
     assert any("nobody knows" in line for line in lines)
     assert not any("kettle" in line for line in lines)

@@ -88,7 +88,10 @@ TOKEN = b"R:SylStructure.parent.parent.R:Token.parent"
 
 
 def _load(name):
-    return ctypes.CDLL(str(Path(LIBRARY_DIR) / name), mode=ctypes.RTLD_GLOBAL)
+    try:
+        return ctypes.CDLL(str(Path(LIBRARY_DIR) / name), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        raise OSError(f"{error}; in Debian the package libflite1 has it") from None
 
 
 class Flite:

@@ -78,9 +78,7 @@ def voice_of(number, voices=VOICES):
 
 
 def _start():
-    global _flite
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _flite = Flite()
 
 
 def _shard(job):
@@ -157,6 +155,8 @@ def add_arguments(parser):
 
 def run(args):
     """Write the shards of WORK/text.txt.gz into WORK/speech."""
+    global _flite
+    _flite = _flite or Flite()  # before the processes, which a pool would start again and again
     lines = text_step.read(Path(args.work) / "text.txt.gz")
     folder = Path(args.work) / "speech"
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,11 @@ from . import expression, letters, phrases
 from .log import say
 
 CHARACTERS = " abcdefghijklmnopqrstuvwxyz',.?!;:-"
+SOURCES = {  # where Debian's packages have it
+    "fortunes": "/usr/share/games/fortunes",
+    "wordnet-base": "/usr/share/wordnet",
+    "wamerican": "/usr/share/dict/words",
+}
 HELD_OUT = Path(__file__).with_name("heldout.txt")
 EXPRESSED = Path(__file__).with_name("expressed.txt")
 SKIP = {"ascii-art", "translate-me", "perl", "zippy", "limerick", "goedel"}
@@ -176,9 +181,9 @@ def make(number, fortunes_dir, wordnet_dir, words_file, seed=1, exclude=(), emph
 def add_arguments(parser):
     """Options of the ``text`` step."""
     parser.add_argument("--number", type=int, default=NUMBER, help="lines to make")
-    parser.add_argument("--fortunes", default="/usr/share/games/fortunes")
-    parser.add_argument("--wordnet", default="/usr/share/wordnet")
-    parser.add_argument("--words", default="/usr/share/dict/words")
+    parser.add_argument("--fortunes", default=SOURCES["fortunes"])
+    parser.add_argument("--wordnet", default=SOURCES["wordnet-base"])
+    parser.add_argument("--words", default=SOURCES["wamerican"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--emphasis", type=float, default=0, help="share of lines with *words*")
 
@@ -189,6 +194,9 @@ def run(args):
     if args.resume and path.exists():
         return say(f"text: {path} is there")
     sources = args.fortunes, args.wordnet, args.words
+    for source, package in zip(sources, SOURCES, strict=True):
+        if not Path(source).exists():
+            raise SystemExit(f"text: no {source}; in Debian the package {package} has it")
     kept_out = held_out() + held_out(EXPRESSED)
     lines = make(args.number, *sources, args.seed, kept_out, args.emphasis)
     path.parent.mkdir(parents=True, exist_ok=True)
