@@ -1,8 +1,10 @@
 """The dispatcher and the completions."""
 
 import os
+import re
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -81,26 +83,30 @@ def test_fish(line: str, words: set[str], run: Run) -> None:
 ZSH = r"""
 zmodload zsh/zpty
 zpty shell zsh -f -i
-zpty -w shell 'PS1=; autoload -U compinit; compinit -u -D'
+zpty -w shell 'PS1=; stty -echo; autoload -U compinit; compinit -u -D; unsetopt auto_menu'
+zpty -w shell 'show() { print -r -- "[$BUFFER]" }; zle -N show; bindkey "^X" show'
 zpty -w shell 'eval "$(mlxtts --completion zsh)"; echo REA""DY'
 zpty -r -m shell out '*READY*'
-zpty -w -n shell "$LINE"$'\t'
-zpty -r -m shell out "*$WORD*" && print found
+zpty -w -n shell "$LINE"$'\t\x18'
+zpty -r -m shell out '*\[*\]*'
+print -r -- $out
 """
 
 
 @needs("zsh")
 @pytest.mark.parametrize(
-    ("line", "word"),
-    [
-        ("mlxtts dec", "mlxtts decode"),
-        ("mlxtts-tokens --vo", "--voice"),
-        ("mlxtts decode --resp", "--respect-source-boundaries"),
-    ],
+    ("line", "words"),
+    [*LINES, ("mlxtts decode --resp", {"--respect-source-boundaries"}), ("mlxtts-wav o", {"own"})],
 )
-def test_zsh(line: str, word: str, run: Run) -> None:
-    done = run("zsh", "-c", ZSH, LINE=line, WORD=word, timeout=60)
-    assert done.stdout == b"found\n", done.stderr
+def test_zsh(line: str, words: set[str], run: Run, tmp_path: Path) -> None:
+    """What is typed becomes what all the words have in common."""
+    (tmp_path / "own").touch()
+    done = run("zsh", "-c", ZSH, LINE=line, timeout=60)
+    completed = re.findall(r"\[(mlxtts.*)\]", done.stdout.decode())
+    before, _, typed = line.rpartition(" ")
+    common = takewhile(lambda alike: len({*alike}) == 1, zip(*words, strict=False))
+    common_start = "".join(letter for letter, *_ in common)
+    assert [one.rstrip() for one in completed] == [f"{before} {common_start or typed}"]
 
 
 def test_a_checkout_needs_no_installation(tmp_path: Path) -> None:
