@@ -1,5 +1,5 @@
-"""How much sound the header of a WAV, RF64, AIFF or AU file announces; libsndfile takes what is
-there for all there was to be, and says nothing.
+"""How much sound the header of a WAV, RF64, AIFF, AU or MP3 file announces; libsndfile takes what
+is there for all there was to be, and says nothing.
 
 A program that writes to a pipe cannot know the length: it announces nothing, or about the largest
 number there is, and means `until the end`. Not of all such headers does libsndfile know that.
@@ -16,6 +16,9 @@ CHUNKS = {b"RIFF": "<4sI", b"RF64": "<4sI", b"RIFX": ">4sI", b"FORM": ">4sI"}
 """How kinds of files pack the name and size of a chunk, which the first is, too: of all others."""
 MOST = 1000  # chunks before the sound
 FIRST = 64  # bytes of an MP3's first frame, in which its length stands if it does
+TELLING = (b"Xing", b"Info")  # before that length
+BOTH = 3  # flags: frames and bytes follow
+TAG = 128  # bytes of a tag at the end
 
 
 @dataclass(frozen=True)
@@ -35,19 +38,42 @@ def announced(file: int) -> Announced | None:
         if magic == b".snd":
             begin, size = _unpack(file, 4, ">II")
             return Announced(begin, None if _endless(size) else size)
-        return _in_chunks(file, magic) if magic in CHUNKS else None
+        return _in_chunks(file, magic) if magic in CHUNKS else _of_mp3(file)
     except struct.error:
         return None
 
 
 def estimated(file: int) -> bool:
     """Whether the length of an MP3 is only guessed, from its size: no first frame tells it."""
+    return not any(name in _first_frame(file)[1] for name in (*TELLING, b"VBRI"))
+
+
+def _first_frame(file: int) -> tuple[int, bytes]:
+    """Where an MP3's first frame begins, after a tag of ID3, and its first bytes."""
     tag, size = os.pread(file, 3, 0), os.pread(file, 4, 6)
     begin = 0
     if tag == b"ID3":
         begin = 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(size)))
-    first = os.pread(file, FIRST, begin)
-    return not any(name in first for name in (b"Xing", b"Info", b"VBRI"))
+    return begin, os.pread(file, FIRST, begin)
+
+
+def _of_mp3(file: int) -> Announced | None:
+    """With what hides the length of an MP3 that has others behind it, since it is only its own."""
+    begin, first = _first_frame(file)
+    at = max(first.find(name) for name in TELLING)
+    if at < 0 or not _is_mp3(first):
+        return None
+    flags, _, size = _unpack(file, begin + at + 4, ">III")
+    end = begin + size
+    if os.pread(file, 3, end) == b"TAG":
+        end += TAG
+    if flags & BOTH == BOTH and _is_mp3(os.pread(file, 3, end)):
+        return Announced(begin, None, (begin + at, bytes(4)))
+    return None
+
+
+def _is_mp3(data: bytes) -> bool:
+    return data[:3] == b"ID3" or (len(data) > 1 and data[0] == 0xFF and data[1] >= 0xE0)
 
 
 def _in_chunks(file: int, magic: bytes) -> Announced | None:

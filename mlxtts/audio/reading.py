@@ -6,17 +6,21 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import IO, Any
 
 import numpy as np
 
-from mlxtts.audio.announced import Announced, announced, estimated
+from mlxtts.audio import ogg
+from mlxtts.audio.announced import TAG, Announced, announced, estimated
 from mlxtts.audio.filters import frames
 from mlxtts.audio.resample import Resample, Samples
 from mlxtts.errors import AudioError, CutShortError
 from mlxtts.wire.pcm0 import CHANNELS, RATES, Frame
 
 PIECE = 0.1  # seconds
+BLOCK = 1 << 16  # bytes
+LONG = 1 << 40  # bytes
 UNKNOWN = 1 << 62  # samples; what libsndfile takes for the length of a stream that does not say it
 
 
@@ -33,7 +37,35 @@ def read(file: IO[bytes], rate: int | None = None, mono: bool = False) -> Iterat
     """The sound in an open file, which can seek, as one utterance with its end; resampled to
     `rate`, and with `mono` all channels mixed into one. Raises AudioError if it cannot be read, or
     has a rate or channels that PCM0 does not; CutShortError after all that is there, if it should
-    be more."""
+    be more.
+
+    Of a chained Ogg file all parts are read, at the rate of the first.
+    """
+    begins = ogg.parts(file.fileno())
+    if len(begins) < 2:
+        yield from _sound(file, rate, mono)
+        return
+    first = None
+    for number, (begin, end) in enumerate(pairwise([*begins, os.fstat(file.fileno()).st_size]), 1):
+        with spool(_blocks(file, begin, end)) as part:
+            for frame in _sound(part, first.rate if first else rate, mono):
+                first = first or frame
+                if frame.channels != first.channels:
+                    counts = f"part {number} has {frame.channels} channels, part 1 has"
+                    raise AudioError(f"{counts} {first.channels}: give --mono")
+                if not frame.is_end:
+                    yield frame
+    assert first
+    yield Frame(first.rate, b"", first.channels)
+
+
+def _blocks(file: IO[bytes], begin: int, end: int) -> Iterator[bytes]:
+    for at in range(begin, end, BLOCK):
+        yield os.pread(file.fileno(), min(BLOCK, end - at), at)
+
+
+def _sound(file: IO[bytes], rate: int | None, mono: bool) -> Iterator[Frame]:
+    """As `read`; of a chained Ogg file the first part."""
     import soundfile
 
     said = announced(file.fileno())
@@ -41,13 +73,36 @@ def read(file: IO[bytes], rate: int | None = None, mono: bool = False) -> Iterat
         with _mended(file, said) as file:
             with _quiet():
                 opened = soundfile.SoundFile(file.fileno(), closefd=False)
+            told = opened.format != "MP3" or not estimated(file.fileno())
+            if not told:
+                opened.close()
+                file.seek(0)
+                with _quiet():
+                    opened = soundfile.SoundFile(_Endless(file))
             with opened as sound:
                 sound.seekable = lambda: False  # else it seeks at each piece, which upsets MP3
                 missing = _missing(said, os.fstat(file.fileno()).st_size, sound.frames)
-                told = sound.format != "MP3" or not estimated(file.fileno())
                 yield from _Reading(sound, rate, mono, missing, told).frames()
     except soundfile.LibsndfileError as error:
         raise AudioError(_reason(error)) from None
+
+
+class _Endless:
+    """A file that says that it is very long: of an MP3 that does not tell its length libsndfile
+    reads as much as it guesses from the first frame and the size."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END:
+            return self._file.seek(LONG + offset)
+        return self._file.seek(offset, whence)
+
+    def read(self, count: int) -> bytes:
+        """At the end, where a tag would be, there is none."""
+        return bytes(count) if self.tell() >= LONG - TAG else self._file.read(count)
 
 
 @contextlib.contextmanager
@@ -57,7 +112,7 @@ def _mended(file: IO[bytes], said: Announced | None) -> Iterator[IO[bytes]]:
         yield file
         return
     at, header = said.mend
-    with spool(iter(lambda: file.read(1 << 16), b"")) as copy:
+    with spool(_blocks(file, 0, os.fstat(file.fileno()).st_size)) as copy:
         copy.seek(at)
         copy.write(header)
         copy.seek(0)

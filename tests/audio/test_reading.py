@@ -131,6 +131,76 @@ def test_an_mp3_that_does_not_tell_its_length_is_not_cut_short(
     assert lengths[0] == lengths[1] > rate / 2
 
 
+@pytest.mark.parametrize("options", ["-q:a 9", "-q:a 9 -write_xing 0", "-b:a 32k -write_xing 0"])
+@pytest.mark.parametrize("loud_first", [False, True])
+@needs("ffmpeg")
+def test_an_mp3_is_read_to_its_end(
+    run: Run, tmp_path: Path, options: str, loud_first: bool
+) -> None:
+    """What can be guessed from its size and first frame is far from its length."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 2 * RATE)
+    parts = [noise, np.sin(np.arange(8 * RATE) / 40) / 100]
+    soundfile.write(tmp_path / "x.wav", np.concatenate(parts[:: 1 if loud_first else -1]), RATE)
+    encode = f"ffmpeg -v error -i x.wav {options} -f mp3"
+    for line in (f"{encode} - | mlxtts-read", f"{encode} y.mp3; mlxtts-read y.mp3"):
+        done = run(line)
+        assert (done.returncode, done.stderr) == (0, b"")
+        found = list(pcm0.Reader().read([done.stdout]))
+        assert len(sound(found)) / RATE == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        "ffmpeg -v error -i x.wav -f ogg -c:a libvorbis",
+        "ffmpeg -v error -i x.wav -f ogg -c:a libopus",
+        "ffmpeg -v error -i x.wav -f mp3",
+        "ffmpeg -v error -i x.wav -f mp3 -write_id3v1 1 -metadata title=x",
+        "ffmpeg -v error -i x.wav -f mp3 -write_xing 0",
+        "mlxtts-read x.wav | mlxtts-wav --format ogg -o",
+        "mlxtts-read x.wav | mlxtts-wav --format opus -o",
+        "mlxtts-read x.wav | mlxtts-wav --format mp3 -o",
+    ],
+)
+@needs("ffmpeg")
+def test_files_joined_by_cat_are_one(run: Run, tmp_path: Path, encode: str) -> None:
+    soundfile.write(tmp_path / "x.wav", SAMPLES, RATE)
+    done = run(f"{encode} y; mlxtts-read y > one; cat y y y | mlxtts-read")
+    assert (done.returncode, done.stderr) == (0, b"")
+    one = sound(list(pcm0.Reader().read([(tmp_path / "one").read_bytes()])))
+    found = list(pcm0.Reader().read([done.stdout]))
+    assert [frame.is_end for frame in found] == [False] * (len(found) - 1) + [True]
+    assert len(sound(found)) / 3 == pytest.approx(len(one), abs=0.08 * found[0].rate)
+    for third in np.array_split(sound(found)[:, 0], 3):
+        assert_contains(third, one[1000:-3000, 0], most=4000)
+
+
+def test_parts_of_other_rates_are_resampled_and_of_other_channels_refused(tmp_path: Path) -> None:
+    data = b""
+    for rate, channels in ((RATE, 1), (RATE // 2, 1), (RATE, 2)):
+        part = io.BytesIO()
+        soundfile.write(part, np.zeros((rate, channels)), rate, format="OGG")
+        data += part.getvalue()
+        (tmp_path / f"{rate}x{channels}").write_bytes(data)
+    found = read(tmp_path / f"{RATE // 2}x1")
+    assert {frame.rate for frame in found} == {RATE}
+    assert len(sound(found)) == 2 * RATE
+    with pytest.raises(AudioError, match="part 3 has 2 channels, part 1 has 1: give --mono"):
+        read(tmp_path / f"{RATE}x2")
+    assert len(sound(read(tmp_path / f"{RATE}x2", mono=True))) == 3 * RATE
+
+
+def test_parts_before_one_that_cannot_be_read_are_read(tmp_path: Path) -> None:
+    part = io.BytesIO()
+    soundfile.write(part, SAMPLES, RATE, format="OGG")
+    whole = part.getvalue()
+    (tmp_path / "x").write_bytes(2 * whole + whole[:100])
+    found = []
+    with (tmp_path / "x").open("rb") as file, pytest.raises(AudioError):
+        found.extend(reading.read(file))
+    assert len(sound(found)) == 2 * len(SAMPLES)
+
+
 def test_all_whole_blocks_of_a_flac_are_read_before_the_cut(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.flac", SAMPLES, RATE)
     data = (tmp_path / "x.flac").read_bytes()
