@@ -1,5 +1,5 @@
-"""How much sound the header of a WAV, RF64, AIFF, AU or MP3 file announces; libsndfile takes what
-is there for all there was to be, and says nothing.
+"""How much sound the headers of a WAV, RF64, AIFF, AU, Ogg or MP3 file announce; libsndfile takes
+what is there for all there was to be, and says nothing.
 
 A program that writes to a pipe cannot know the length: it announces nothing, or about the largest
 number there is, and means `until the end`. Not of all such headers does libsndfile know that.
@@ -11,6 +11,8 @@ import os
 import struct
 from dataclasses import dataclass
 from typing import Any
+
+from mlxtts.audio import ogg
 
 CHUNKS = {b"RIFF": "<4sI", b"RF64": "<4sI", b"RIFX": ">4sI", b"FORM": ">4sI"}
 """How kinds of files pack the name and size of a chunk, which the first is, too: of all others."""
@@ -38,6 +40,8 @@ def announced(file: int) -> Announced | None:
         if magic == b".snd":
             begin, size = _unpack(file, 4, ">II")
             return Announced(begin, None if _endless(size) else size)
+        if magic == ogg.MAGIC:
+            return Announced(0, ogg.size(file))
         return _in_chunks(file, magic) if magic in CHUNKS else _of_mp3(file)
     except struct.error:
         return None

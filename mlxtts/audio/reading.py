@@ -45,18 +45,23 @@ def read(file: IO[bytes], rate: int | None = None, mono: bool = False) -> Iterat
     if len(begins) < 2:
         yield from _sound(file, rate, mono)
         return
-    first = None
+    first = cut = None
     for number, (begin, end) in enumerate(pairwise([*begins, os.fstat(file.fileno()).st_size]), 1):
         with spool(_blocks(file, begin, end)) as part:
-            for frame in _sound(part, first.rate if first else rate, mono):
-                first = first or frame
-                if frame.channels != first.channels:
-                    counts = f"part {number} has {frame.channels} channels, part 1 has"
-                    raise AudioError(f"{counts} {first.channels}: give --mono")
-                if not frame.is_end:
-                    yield frame
+            try:
+                for frame in _sound(part, first.rate if first else rate, mono):
+                    first = first or frame
+                    if frame.channels != first.channels:
+                        counts = f"part {number} has {frame.channels} channels, part 1 has"
+                        raise AudioError(f"{counts} {first.channels}: give --mono")
+                    if not frame.is_end:
+                        yield frame
+            except CutShortError as error:
+                cut = error
     assert first
     yield Frame(first.rate, b"", first.channels)
+    if cut:
+        raise cut
 
 
 def _blocks(file: IO[bytes], begin: int, end: int) -> Iterator[bytes]:

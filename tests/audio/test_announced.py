@@ -38,7 +38,7 @@ def test_kinds() -> None:
     sizes = struct.pack("<QQQI", 1 << 33, 1 << 32, 1 << 31, 0)
     long = b"RF64" + b"\xff" * 4 + b"WAVE" + chunk(b"ds64", sizes) + b"data" + b"\xff" * 4
     assert of(long) == Announced(56, 1 << 32)
-    assert of(b"OggS" + WAV) is None
+    assert of(b"fLaC" + WAV) is None
 
 
 @given(st.integers(0, len(WAV) - 1))

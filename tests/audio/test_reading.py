@@ -17,7 +17,7 @@ from mlxtts.audio.filters import samples
 from mlxtts.errors import AudioError, CutShortError
 from mlxtts.wire import pcm0
 from mlxtts.wire.pcm0 import Frame
-from tests.audio.test_files import SAMPLES, assert_contains, frames, to_pipe
+from tests.audio.test_files import SAMPLES, assert_contains, frames, to_file, to_pipe
 from tests.conftest import Run, error_of, needs
 
 RATE = 24_000
@@ -188,6 +188,24 @@ def test_parts_of_other_rates_are_resampled_and_of_other_channels_refused(tmp_pa
     with pytest.raises(AudioError, match="part 3 has 2 channels, part 1 has 1: give --mono"):
         read(tmp_path / f"{RATE}x2")
     assert len(sound(read(tmp_path / f"{RATE}x2", mono=True))) == 3 * RATE
+
+
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_an_ogg_that_ends_within_a_page_is_read_and_reported(
+    tmp_path: Path, kind: str, parts: int
+) -> None:
+    seconds = 20
+    soundfile.write(tmp_path / "x.wav", np.resize(SAMPLES, seconds * RATE), RATE)
+    to_file(tmp_path / "x", read(tmp_path / "x.wav"), kind)
+    whole = (tmp_path / "x").read_bytes()
+    for lacking in (1, len(whole) // 3):
+        (tmp_path / "y").write_bytes((parts * whole)[:-lacking])
+        found = []
+        with (tmp_path / "y").open("rb") as file, pytest.raises(CutShortError, match="cut short"):
+            found.extend(reading.read(file))
+        assert found[-1].is_end
+        assert len(sound(found)) / found[0].rate > (parts - 0.5) * seconds
 
 
 def test_parts_before_one_that_cannot_be_read_are_read(tmp_path: Path) -> None:
