@@ -1,5 +1,5 @@
-"""How much sound the headers of a WAV, RF64, AIFF, AU, Ogg or MP3 file announce; libsndfile takes
-what is there for all there was to be, and says nothing.
+"""How much sound the headers of a WAV, RF64, W64, AIFF, AU, Ogg or MP3 file announce; libsndfile
+takes what is there for all there was to be, and says nothing.
 
 A program that writes to a pipe cannot know the length: it announces nothing, or about the largest
 number there is, and means `until the end`. Not of all such headers does libsndfile know that.
@@ -40,6 +40,8 @@ def announced(file: int) -> Announced | None:
         if magic == b".snd":
             begin, size = _unpack(file, 4, ">II")
             return Announced(begin, None if _endless(size) else size)
+        if magic == b"riff":
+            return _of_w64(file)
         if magic == ogg.MAGIC:
             return Announced(0, ogg.size(file))
         return _in_chunks(file, magic) if magic in CHUNKS else _of_mp3(file)
@@ -112,6 +114,17 @@ def _of_rf64(file: int, begin: int, long: int) -> Announced:
         return Announced(begin, size)
     end = os.fstat(file).st_size
     return Announced(begin, None, (long, struct.pack("<QQ", end - 8, end - begin)))
+
+
+def _of_w64(file: int) -> Announced | None:
+    """Sizes are of 64 bits and count their own chunk's header; chunks begin at multiples of 8."""
+    at = 40
+    for _ in range(MOST):
+        name, size = _unpack(file, at, "<4s12xQ")
+        if name == b"data":
+            return Announced(at + 24, None if size >= 1 << 62 else max(size - 24, 0))
+        at += max(size + -size % 8, 24)
+    return None
 
 
 def _endless(size: int) -> bool:

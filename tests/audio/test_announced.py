@@ -38,6 +38,10 @@ def test_kinds() -> None:
     sizes = struct.pack("<QQQI", 1 << 33, 1 << 32, 1 << 31, 0)
     long = b"RF64" + b"\xff" * 4 + b"WAVE" + chunk(b"ds64", sizes) + b"data" + b"\xff" * 4
     assert of(long) == Announced(56, 1 << 32)
+    w64 = b"riff".ljust(24) + b"wave".ljust(16)
+    w64 += struct.pack("<16sQ", b"fmt ", 30) + bytes(8) + struct.pack("<16sQ", b"data", 24 + 6)
+    assert of(w64) == Announced(40 + 32 + 24, 6)
+    assert of(w64[:-8] + b"\xff" * 7 + b"\x7f") == Announced(96, None)
     assert of(b"fLaC" + WAV) is None
 
 
@@ -46,7 +50,10 @@ def test_headers_that_are_cut_short(size: int) -> None:
     assert of(WAV[:size]) == (Announced(44, 480) if size >= 44 else None)
 
 
-@given(st.sampled_from([b"RIFF", b"RF64", b"RIFX", b"FORM", b".snd", b""]), st.binary())
+@given(
+    st.sampled_from([b"RIFF", b"RF64", b"RIFX", b"FORM", b".snd", b"riff", b"OggS", b""]),
+    st.binary(),
+)
 def test_noise_is_no_header(magic: bytes, noise: bytes) -> None:
     found = of(magic + noise)
     assert found is None or found.begin >= 0
