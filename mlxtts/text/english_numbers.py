@@ -8,7 +8,10 @@ from functools import lru_cache
 from mlxtts.text.english_tables import MAGNITUDES, ROMANS
 
 NUMBER = r"\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+"
-MAGNITUDE = r"\s?(?:thousand|million|billion|trillion|bn|[kmbt])\b(?<!\s\w(?=-))"
+MAGNITUDE = (
+    r"(?:\s?(?:thousand|million|billion|trillion|crore|lakh|bn|mn|tn|mm|[kmbt])"
+    r"|-(?:million|billion|trillion))\b(?<!\s\w(?=-))"
+)
 """A letter apart, with a hyphen behind it, is none, as in $5 t-shirt."""
 MONEY = (
     rf"(?P<sign>[$€£¥₹])\s?"
@@ -47,7 +50,7 @@ def money(amount: str, names: tuple[str, ...], magnitude: str | None = None) -> 
     """`names`: of one and of many, and of the hundredth part; `magnitude`: such as m."""
     one, many, small_one, small_many = names
     if magnitude:
-        word = magnitude.strip().lower()
+        word = magnitude.strip(" -").lower()
         return f"{number(amount)} {MAGNITUDES.get(word, word)} {many}"
     whole, _, cents = amount.partition(".")
     if len(cents) != 2:
@@ -58,8 +61,11 @@ def money(amount: str, names: tuple[str, ...], magnitude: str | None = None) -> 
     return counted(whole or "0", one, many) + (f" and {small}" if small else "")
 
 
-def date(day: int, month: str, of: str | None) -> str:
-    return f"{month} {in_words(day, 'ordinal')}" + (f", {year(int(of))}" if of else "")
+def date(days: list[int], month: str, of: str | None, day_first: bool = False) -> str:
+    """`days`: one, or the first and the last of several; `of`: the year."""
+    day = " to ".join(in_words(day, "ordinal") for day in days)
+    said = f"{day} of {month}" if day_first else f"{month} {day}"
+    return said + (f", {year(int(of))}" if of else "")
 
 
 def decade(figures: str) -> str:

@@ -43,7 +43,7 @@ from mlxtts.text.english import spoken
         ("2026-11-22", "november twenty-second, twenty twenty-six"),
         ("1/2/2026", "january second, twenty twenty-six"),
         ("On Nov. 22, 2026 we met.", "On november twenty-second, twenty twenty-six we met."),
-        ("3rd of March 1999 or 5 May", "march third, nineteen ninety-nine or may fifth"),
+        ("3rd of March 1999 or 5 May", "third of march, nineteen ninety-nine or may fifth"),
         ("May I go?", "May I go?"),
         ("Only 3 may enter, they march 10 miles.", "Only three may enter, they march ten miles."),
         ("In March 10 people came.", "In March ten people came."),
@@ -58,7 +58,55 @@ from mlxtts.text.english import spoken
         ("open 10:30-11:00", "open ten thirty to eleven o'clock"),
         ("8:00 am - 5:15 pm", "eight a m to five fifteen p m"),
         ("by 5pm", "by five p m"),
+        ("the 5th of November, this 5 May", "the fifth of november, this fifth of may"),
+        ("the Jan. 6 committee, Aug. 2020", "the january sixth committee, august twenty twenty"),
+        ("On January 6 rioters came.", "On january sixth rioters came."),
+        ("May 3–5, 2021, 24-25 December", "may third to fifth, twenty twenty-one, december "
+         "twenty-fourth to twenty-fifth"),
+        ("1 Jan – 5 Feb", "january first to february fifth"),
+        ("5-7pm, 9am-5pm, 10-11:30 am, 8:30-9", "five to seven p m, nine a m to five p m, ten to "
+         "eleven thirty a m, eight thirty to nine"),
+        ("25/12/2023, 2023/05/14", "december twenty-fifth, twenty twenty-three, may fourteenth, "
+         "twenty twenty-three"),
+        ("3/4/25 and 11/22/63", "march fourth, twenty twenty-five and november twenty-second, "
+         "nineteen sixty-three"),
+        ("12-25-2020, 01.02.2023", "december twenty-fifth, twenty twenty, february first, twenty "
+         "twenty-three"),
+        ("at 9.30am", "at nine thirty a m"),
+        ("We meet at 5 p.m.", "We meet at five p m."),
+        ("Live in the U.S.", "Live in the U S."),
+        ("the upper 50s, 20s and 30s, the 80's", "the upper fifties, twenties and thirties, the "
+         "eighties"),
+        ("in 1066, in 1050 cases", "in ten sixty-six, in one thousand and fifty cases"),
+        ("9/11, 20/20, 50/50, 8/10, 7/10 of it", "nine eleven, twenty twenty, fifty fifty, eight "
+         "out of ten, seven tenths of it"),
+        ("the 2019/20 or 24/25 season, 120/80, 3/2", "the twenty nineteen to twenty or "
+         "twenty-four twenty-five season, one hundred and twenty over eighty, three halves"),
+        ("16:9, 2:1, Genesis 1:1, John 3:16", "sixteen to nine, two to one, Genesis one one, John "
+         "three sixteen"),
+        ("5 - 3 = 2, 10-4=6, 10\N{MINUS SIGN}5", "five minus three equals two, ten minus four "
+         "equals six, ten minus five"),
+        ("1.5e-6, x^2, 10^-6, 10⁻³", "one point five times ten to the minus six, x squared, ten "
+         "to the minus six, ten to the minus three"),
+        ("+44 20 7946 0958, 212.555.0147", "plus four four, two zero, seven nine four six, zero "
+         "nine five eight, two one two, five five five, zero one four seven"),
+        ("Call 911. Reno, NV 89501", "Call nine one one. Reno, n v eight nine five zero one"),
         # money and units
+        ("a £2.5tn debt, $3mm, ₹500 crore", "a two point five trillion pound debt, three million "
+         "dollars, five hundred crore rupees"),
+        ("3bn people, 10M users", "three billion people, ten million users"),
+        ("a $1.5 billion deal, the $5 he owes", "a one point five billion dollar deal, the five "
+         "dollars he owes"),
+        ("$100-million project, a $5 bill", "one hundred million dollar project, a five dollar "
+         "bill"),
+        ("$15/hr, 10 mg/kg, 5 GB/month", "fifteen dollars per hour, ten milligrams per kilogram, "
+         "five gigabytes per month"),
+        ("100 kWh, 5G, 1h 30m", "one hundred kilowatt-hours, five g, one hour thirty minutes"),
+        ("8 oz. cream, 6 ft. 2 in. tall", "eight ounces cream, six feet two inches tall"),
+        ("2 tbsp salt, a 5-km run, 5 µm", "two tablespoons salt, a five kilometer run, five "
+         "micrometers"),
+        ("500 sq ft, 30 km2, 99¢", "five hundred square feet, thirty square kilometers, "
+         "ninety-nine cents"),
         ("$3.50, $1 and €20", "three dollars and fifty cents, one dollar and twenty euros"),
         ("£0.99 and £1.01", "ninety-nine pence and one pound and one penny"),
         ("$3.5 million, $5k", "three point five million dollars, five thousand dollars"),
@@ -71,23 +119,44 @@ from mlxtts.text.english import spoken
          "dollars and fifty cents to ten dollars"),
         ("$5m-$10m, $5 million-10m", "five million dollars to ten million dollars, five million "
          "dollars to ten million dollars"),
-        ("a $5 b-2 model", "a five dollars b- two model"),
-        ("a $5 t-shirt, $5m", "a five dollars t-shirt, five million dollars"),
+        ("a $5 b-2 model", "a five dollar b- two model"),
+        ("a $5 t-shirt, $5m", "a five dollar t-shirt, five million dollars"),
         ("US$50, A$5", "fifty u s dollars, five Australian dollars"),
         ("$.99 or 50€, 5-10 €", "ninety-nine cents or fifty euros, five to ten euros"),
         ("10 MB/s, 3 kg/s", "ten megabytes per second, three kilograms per second"),
+        ("n ≥ 30, x ≤ 5, 37 ± 0.5", "n greater than or equal to thirty, x less than or equal to "
+         "five, thirty-seven plus or minus zero point five"),
         # abbreviations and initials
+        ("It was NOT my fault. DON'T!", "It was not my fault. don't!"),
+        ("THE END", "the end"),
+        ("In ACT I, AT&T", "In act one, a t and T"),
+        ("NEW YORK (AP) - The", "new york, a p, The"),
+        ("The name is apt. I ate a fig.", "The name is apt. I ate a fig."),
+        ("apt. 5, Fig. 3, Wed. at noon", "apartment five, figure three, wednesday at noon"),
+        ("It took 20 ms. Then 5 ms later", "It took twenty milliseconds. Then five milliseconds "
+         "later"),
+        ("St Paul, Mt Everest, Ms Li, cats vs dogs", "saint Paul, mount Everest, miz Li, cats "
+         "versus dogs"),
+        ("see p. 5 and Ch. 3; the PhD", "see page five and chapter three; the p h d"),
         ("between WWI and WWII", "between world war one and world war two"),
         ("Dr. Smith and Mr Jones", "doctor Smith and mister Jones"),
         ("5 Main St. is near St. Paul", "five Main street is near saint Paul"),
         ("Oak Dr. home, the Dr. is", "Oak drive home, the doctor is"),
         ("e.g. this, i.e. that, etc.", "for example this, that is that, et cetera."),
         ("the FBI and NASA, two PCs", "the f b i and nasa, two p c's"),
-        ("J. R. R. Tolkien of the U.S.A.", "J. R. R. Tolkien of the U S A"),
+        ("J. R. R. Tolkien of the U.S.A.", "J. R. R. Tolkien of the U S A."),
         ("STOP SHOUTING AT ME NOW", "stop shouting at me now"),
         ("STOP NOW", "stop now"),
         ("FBI, CIA, NSA.", "f b i, c i a, n s a."),
         # names and addresses
+        ("CHAPTER XIV", "chapter fourteen"),
+        ("HENRY VIII WAS KING", "henry the eighth was king"),
+        ("Chapter XLII, Size XL", "Chapter forty-two, Size x l"),
+        ("Elizabeth I and Henry V ruled.", "Elizabeth the first and Henry the fifth ruled."),
+        ("the XIX century, Episode IV", "the nineteenth century, Episode four"),
+        ("Go to example.com or edit main.py.", "Go to example dot com or edit main dot py."),
+        ("https://a.com/w?v=b, 192.168.1.1", "a dot com slash w question mark v equals b, one "
+         "hundred and ninety-two dot one hundred and sixty-eight dot one dot one"),
         ("Henry VIII in World War II, chapter V", "Henry the eighth in World War two, chapter "
          "five"),
         ("Malcolm X and I", "Malcolm X and I"),
@@ -99,6 +168,12 @@ from mlxtts.text.english import spoken
         ("see www.example.org/a-b", "see w w w dot example dot org slash a dash b"),
         ("a.b@c.com", "a dot b at c dot com"),
         # signs and letters
+        ("# Title", "Title"),
+        ("> said [the docs](https://a.b/c).[1]", "said the docs."),
+        ("C# &amp; Tom&#39;s", "C sharp and Tom's"),
+        ("mother\u2010in\u2011law wait\u2015what don\u00b4t don`t",
+         "mother-in-law wait, what don't don't"),
+        ("I went home (finally)", "I went home, finally"),
         ("Q&A: 2 + 2 = 4", "Q and A: two plus two equals four"),
         ("a ≠ b", "a is not equal to b"),
         ("yes (maybe) - no", "yes, maybe, no"),

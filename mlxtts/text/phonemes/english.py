@@ -29,14 +29,14 @@ QUANTITY = re.compile(r"(?<![\d.,])(?:[3-9]\d{3}|2[1-9]\d\d)(?![\d,]|\.\d)")
 """Four figures that are no year, which misaki would read as one."""
 DASH = re.compile(r"--+")
 LOUD = next(pattern for pattern, rule in english.RULES if rule.__name__ == "_loud")
-INITIALS = re.compile(r"\b[a-z](?: [a-z])+\b")
+INITIALS = re.compile(r"\b([a-z](?: [a-z])+)\b\.?")
 POSSESSIVES = ("'s", "’s")
 
 
 def _words(match: re.Match[str], rule: Callable[[re.Match[str]], str]) -> str:
     """What a rule makes of a match, in words; letters that are spelled as initials."""
     said = english.spoken(rule(match)).replace("et cetera", "etc")
-    return INITIALS.sub(lambda found: found[0].upper().replace(" ", ".") + ".", said)
+    return INITIALS.sub(lambda found: found[1].upper().replace(" ", ".") + ".", said)
 
 
 SAY: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
