@@ -109,7 +109,10 @@ class Tool:
     def output(self, path: str | None = None, *, binary: bool = True) -> Output:
         """Open `path`, or stdout for None and `-`, which only one output can have. No binary data
         are written to a terminal."""
-        if path is not None and path != "-":
+        fd = output.descriptor(path) if path else None
+        if fd not in (None, STDOUT):
+            return Output(os.dup(fd), str(path))
+        if path is not None and path != "-" and fd is None:
             return output.create(Path(path))
         if self._given:
             raise UsageError("stdout: two outputs cannot go there: name a file for one")
@@ -207,20 +210,25 @@ def _read(fd: int) -> Iterator[bytes]:
         yield data
 
 
-class _Killed(BaseException):
-    """A deadly signal came: unwind, so that temporary files go, and then die of it."""
-
-    def __init__(self, signum: int) -> None:
-        self.signum = signum
-
-
 def main(parser: Parser, run: Callable[[argparse.Namespace, Tool], None]) -> NoReturn:
     """Parse argv, run, exit."""
+    tool: Tool | None = None
+
+    def die(signum: int, _: FrameType | None) -> None:
+        """At once, since an exception would be lost where a library has called us."""
+        for deadly in output.DEADLY:
+            signal.signal(deadly, signal.SIG_IGN)
+        if tool:
+            tool.live("")
+        output.discard_unfinished()
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+
     closed = _plug()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for deadly in output.DEADLY:
         if signal.getsignal(deadly) != signal.SIG_IGN:  # as nohup asks
-            signal.signal(deadly, _die)
+            signal.signal(deadly, die)
     args = _parse(parser)
     stdout = os.dup(STDOUT)
     os.dup2(STDERR, STDOUT)
@@ -230,25 +238,15 @@ def main(parser: Parser, run: Callable[[argparse.Namespace, Tool], None]) -> NoR
     except (MlxttsError, OSError) as error:
         tool.error(describe(error))
         sys.exit(getattr(error, "status", 1))
-    except _Killed as death:
-        tool.live("")
-        output.discard_unfinished()
-        signal.signal(death.signum, signal.SIG_DFL)
-        os.kill(os.getpid(), death.signum)
     sys.exit(1 if tool.failed else 0)
 
 
 def _parse(parser: Parser) -> argparse.Namespace:
     try:
-        return parser.parse_intermixed_args() if parser.mixes else parser.parse_args()
+        return parser.parse_mixed(sys.argv[1:]) if parser.mixes else parser.parse_args()
     except OSError as error:  # --help or --version could not be written
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # so that exit need not try again
         parser.exit(1, f"{parser.prog}: stdout: {error.strerror}\n")
-
-
-def _die(signum: int, _: FrameType | None) -> NoReturn:
-    signal.signal(signum, signal.SIG_IGN)
-    raise _Killed(signum)
 
 
 def _plug() -> set[int]:

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 from mlxtts import __version__
 from mlxtts.errors import UsageError
 
+NO_OPTION = "\0"  # no argument of a command can hold one
+
 
 class Parser(argparse.ArgumentParser):
     """argparse with the options that all commands share, and errors in one line. `mixes`: options
@@ -44,6 +46,17 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--ref-audio", metavar="FILE", help=about)
         self.add_argument("--ref-text", metavar="TEXT", help="what is said in it")
 
+    def parse_mixed(self, words: list[str]) -> argparse.Namespace:
+        """Options may stand anywhere before `--`, and after it none: argparse takes what stands
+        there for options all the same, so it sees no dash."""
+        at = words.index("--") if "--" in words else len(words)
+        hidden = [NO_OPTION + word if word[:1] == "-" else word for word in words[at + 1 :]]
+        args = self.parse_intermixed_args([*words[:at], *hidden])
+        for name, value in vars(args).items():
+            shown = [*map(_shown, value)] if isinstance(value, list) else _shown(value)
+            setattr(args, name, shown)
+        return args
+
     def error(self, message: str) -> NoReturn:
         self.exit(UsageError.status, f"{self.prog}: {message} (try {self.prog} --help)\n")
 
@@ -53,6 +66,10 @@ class Parser(argparse.ArgumentParser):
         if file and message:
             file.write(message)
             file.flush()
+
+
+def _shown(value: Any) -> Any:
+    return value.removeprefix(NO_OPTION) if isinstance(value, str) else value
 
 
 def positive(text: str) -> float:

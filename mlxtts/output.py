@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -62,6 +63,14 @@ class Output:
             finally:
                 temporary.unlink(missing_ok=True)
                 _unfinished.discard(temporary)
+
+
+def descriptor(path: str) -> int | None:
+    """The number of the open descriptor of which this is a name, such as /dev/stdout."""
+    match = re.fullmatch(r"/dev/(stdin|stdout|stderr)|/(?:dev|proc/self)/fd/(\d+)", path)
+    if not match:
+        return None
+    return int(match[2]) if match[2] else ("stdin", "stdout", "stderr").index(match[1])
 
 
 def create(path: Path) -> Output:
@@ -121,7 +130,7 @@ def folder(path: Path) -> Iterator[Path]:
 
 def discard_unfinished() -> None:
     """Remove what is left under temporary names when a signal ends the process."""
-    for temporary in _unfinished:
+    for temporary in [*_unfinished]:
         _remove(temporary)
 
 

@@ -143,6 +143,35 @@ def test_examples_run(page: str, number: int, online: Run, published: Hub, tmp_p
     assert written or done.stdout or command.startswith("eval ")
 
 
+def test_after_two_dashes_there_are_no_options(run: Run, tmp_path: Path) -> None:
+    assert b'"--help"' in run("mlxtts-tokens", "--", "--help").stdout
+    assert run("mlxtts-tokens", "--temperature", "0", "--", "-o", "out").returncode == 0
+    (tmp_path / "-x").write_bytes(b"")
+    assert run("mlxtts-wav", "-o", "y.wav", "--", "-x").stderr == b"mlxtts-wav: -x: no frames\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/fd/3"])
+def test_descriptors_have_names(name: str, run: Run, tmp_path: Path) -> None:
+    number = 3 if name.endswith("3") else 1
+    (tmp_path / "log").write_text("precious\n")
+    done = run(f"mlxtts-tokens -v -o {name} Hi. {number}> out 2>> log")
+    assert (tmp_path / "out").read_bytes() == run("mlxtts-tokens Hi.").stdout, done.stderr
+    assert (tmp_path / "log").read_text().startswith("precious\nmlxtts-tokens: ")
+
+
+@needs("ffmpeg")
+def test_a_deadly_signal_is_not_lost_in_a_library(run: Run, tmp_path: Path) -> None:
+    """Which calls back to read an MP3."""
+    source = "-f lavfi -i sine=400:d=900 -ar 24000 -ac 1 -b:a 64k -write_xing 0"
+    assert run(f"ffmpeg -v error {source} long.mp3").returncode == 0
+    for delay in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55):
+        line = f"timeout -s TERM --preserve-status {delay} mlxtts-read -o out long.mp3"
+        done = run(*line.split())
+        assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, b"")
+        assert {path.name for path in tmp_path.iterdir()} == {"long.mp3"}
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("command", ["mlxtts-tokens", "mlxtts-wav"])
 def test_a_deadly_signal_kills_and_leaves_no_file(

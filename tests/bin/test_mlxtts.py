@@ -22,7 +22,19 @@ def test_alone_it_lists_the_commands(run: Run, tmp_path: Path) -> None:
     assert "wav        PCM0 to a sound file, or to stdout" in lines
     assert lines == sorted(lines)
     assert run("mlxtts", "own", "-x", "a b", PATH=path).stdout == b"mine -x a b\n"
-    assert run("mlxtts", "-q", "-v", "own", "-x", PATH=path).stdout == b"mine -q -v -x\n"
+    assert (
+        run("mlxtts", "-q", "-v", "own", "-x", PATH=path).stdout == b"mine --quiet --verbose -x\n"
+    )
+
+
+def test_options_before_the_command_are_its_own(run: Run) -> None:
+    done = run("mlxtts", "-v", "say", "-o", "x.wav", "Hi.")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(run: Run) -> None:
+    path = f"{environment()['PATH']}{os.pathsep}/{'x' * 300}"
+    assert b"usage: mlxtts-wav" in run("mlxtts", "wav", "--help", PATH=path).stdout
 
 
 def test_it_becomes_the_command(run: Run) -> None:
