@@ -58,7 +58,7 @@ class Metadata:
 
 def generate_audio(
     text: str,
-    model_path: str | Speech = "starter",
+    model_path: str | Path | Speech = "starter",
     voice: str | None = None,
     speed: float = 1.0,
     lang_code: str | None = None,
@@ -119,7 +119,7 @@ def generate_audio(
 
 def generate_audio_streaming(
     text: str,
-    model_path: str | Speech = "starter",
+    model_path: str | Path | Speech = "starter",
     voice: str | None = None,
     speed: float = 1.0,
     lang_code: str | None = None,
@@ -153,7 +153,7 @@ def generate_audio_streaming(
 def generate_audio_with_callback(
     text: str,
     callback: Callable[[Array, Metadata], object],
-    model_path: str | Speech = "starter",
+    model_path: str | Path | Speech = "starter",
     voice: str | None = None,
     speed: float = 1.0,
     lang_code: str | None = None,
@@ -211,7 +211,7 @@ async def generate_audio_async(
         await do(chunks.close)
 
 
-def _speech(model: str | Speech, language: str | None) -> Speech:
+def _speech(model: str | Path | Speech, language: str | None) -> Speech:
     speech = model if isinstance(model, Speech) else load_model(model)
     speech.check(None, language)
     return speech

@@ -6,6 +6,7 @@ line is a pause; so the same text, voice and seed give the sound that the comman
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -202,7 +203,7 @@ class Speech:
             for event in order.push(synthesis.step()):
                 place = places[event.id]
                 if isinstance(event, Sound):
-                    array = np.frombuffer(event.data, "<f4")
+                    array = np.frombuffer(event.data, "<f4").copy()  # theirs to change
                     start = samples / self.sample_rate
                     request = requests[place]
                     spoken = request.segments[event.segment].text
@@ -240,7 +241,7 @@ _thread = Thread()
 
 
 def load_model(
-    model_path: str = "starter",
+    model_path: str | Path = "starter",
     *,
     revision: str | None = None,
     offline: bool = False,
@@ -254,6 +255,7 @@ def load_model(
     cannot be read.
     """
     said = Lexicon.read(lexicon)
+    model_path = os.fspath(model_path)
     wanted = model_path, revision, offline, said
     if _thread.speech is None or _thread.wanted != wanted:
         _thread.speech = None  # so that two are never in memory at once

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import IO, Any
 
@@ -21,6 +22,8 @@ from mlxtts.wire.pcm0 import CHANNELS, RATES, Frame
 PIECE = 0.1  # seconds
 BLOCK = 1 << 16  # bytes
 LONG = 1 << 40  # bytes
+REACH = 2000  # bytes of a frame, or in which one is looked for
+TAGS = (b"APETAGEX", b"LYRICSBEGIN", b"TAG")  # at the end of an MP3, or of a part of it
 UNKNOWN = 1 << 62  # samples; what libsndfile takes for the length of a stream that does not say it
 
 
@@ -87,9 +90,20 @@ def _sound(file: IO[bytes], rate: int | None, mono: bool) -> Iterator[Frame]:
             with opened as sound:
                 sound.seekable = lambda: False  # else it seeks at each piece, which upsets MP3
                 missing = _missing(said, os.fstat(file.fileno()).st_size, sound.frames)
-                yield from _Reading(sound, rate, mono, missing, told).frames()
+                unread = None if told else partial(_unread, file)
+                yield from _Reading(sound, rate, mono, missing, unread).frames()
     except soundfile.LibsndfileError as error:
         raise AudioError(_reason(error)) from None
+
+
+def _unread(file: IO[bytes]) -> str:
+    """What is to be said if something is left: of an MP3 libsndfile reads no further than to where
+    the rate or the channels change, or where it finds no frame, and says nothing."""
+    at, end = file.tell(), os.fstat(file.fileno()).st_size
+    rest = os.pread(file.fileno(), 4 * REACH, max(at - 3 * REACH, 0))
+    if end - at <= REACH or any(tag in rest for tag in TAGS):
+        return ""
+    return f"read to byte {at} of {end} bytes: what follows is damaged, or of another rate"
 
 
 class _Endless:
@@ -141,13 +155,19 @@ def _reason(error: Any) -> str:
 
 
 class _Reading:
-    """`missing`: what to say of it at the end; `told`: whether it tells its own length."""
+    """`missing`: what to say of it at the end; `unread`: the same of what does not tell its own
+    length, when all is read."""
 
     def __init__(
-        self, sound: Any, rate: int | None, mono: bool, missing: str, told: bool = True
+        self,
+        sound: Any,
+        rate: int | None,
+        mono: bool,
+        missing: str,
+        unread: Callable[[], str] | None = None,
     ) -> None:
         self._sound = sound
-        self._told = told
+        self._unread = unread
         self._missing = missing
         self._mono = mono
         self._rate = rate or sound.samplerate
@@ -172,7 +192,9 @@ class _Reading:
         while len(piece := self._read(size)):
             length += len(piece)
             yield piece.mean(axis=1, keepdims=True) if self._mono else piece
-        if self._told and length < self._sound.frames < UNKNOWN:
+        if self._unread:
+            self._missing = self._unread()
+        elif length < self._sound.frames < UNKNOWN:
             self._missing = f"cut short: {length} of {self._sound.frames} samples"
 
     def _read(self, count: int) -> Samples:

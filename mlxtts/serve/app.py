@@ -8,8 +8,9 @@ from typing import Protocol
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from mlxtts.serve.access import Access
 
@@ -43,6 +44,10 @@ class Part(Protocol):
         """The loop has ended, or is about to."""
 
 
+async def _nowhere(ws: WebSocket) -> None:
+    await ws.send_denial_response(PlainTextResponse("Not Found\n", 404))
+
+
 def build(part: Part, access: Access, routes: Sequence[BaseRoute] = ()) -> Starlette:
     """`routes` come before those of the part."""
 
@@ -58,6 +63,7 @@ def build(part: Part, access: Access, routes: Sequence[BaseRoute] = ()) -> Starl
             Route("/metrics", metrics, middleware=access.middleware()),
             *routes,
             *part.routes(access),
+            WebSocketRoute("/{path:path}", _nowhere),
         ],
         middleware=access.everywhere(),
     )

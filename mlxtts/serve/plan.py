@@ -60,7 +60,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _request(speaker: Speaker, start: Start, voice: str | None) -> Request:
-    name = speaker.header(start.voice or voice, 0).voice
+    name = speaker.header(voice if start.voice is None else start.voice, 0).voice
     return Request(
         id="",
         text="",

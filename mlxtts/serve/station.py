@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -36,6 +36,9 @@ REST = 10.0
 LEAVE = 5.0
 """Seconds that one who is dropped has to hear why."""
 DONE, POLICY, FAILED, AGAIN = 1000, 1008, 1011, 1013
+
+HEADERS = {"cache-control": "no-store"}
+"""Of a file that grows."""
 
 
 class Station:
@@ -137,7 +140,9 @@ class Station:
         await Audience(self, ws).run()
 
     def _file(self, format: str) -> Callable[[Request], Awaitable[Download]]:
-        async def answer(_: Request) -> Any:
+        async def answer(request: Request) -> Any:
+            if request.method == "HEAD":  # to look is not to listen
+                return Response(headers=HEADERS | {"content-type": TYPES[format]})
             if self.full or self.broadcast.ended:
                 return PlainTextResponse("not now\n", 503)
             return Download(self, format)
@@ -245,8 +250,9 @@ class Download:
             listener.leave()
 
     async def _hear(self, listener: Listener, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", TYPES[self._format].encode()), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        headers = HEADERS | {"content-type": TYPES[self._format]}
+        coded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": coded})
 
         async def sound(frame: Frame) -> None:
             if data := self._live.push(frame):

@@ -82,6 +82,7 @@ class Connection:
         while (message := await self._ws.receive())["type"] != "websocket.disconnect":
             data = message.get("text")
             self.take(message.get("bytes", b"") if data is None else data)
+            await asyncio.sleep(0)  # many may have come at once, and be answered
 
     def take(self, data: str | bytes) -> None:
         """A message of the client's. Whatever it is, this raises nothing."""

@@ -17,7 +17,7 @@ from mlxtts.errors import HubError, ModelError, TextError, UsageError, VoiceErro
 from mlxtts.nn import mx
 from mlxtts.nn.loading import read_checkpoint
 from mlxtts.wire import pcm0
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, STARTER, Run
 
 TEXT = "It is five.\n\nIs it {so}?\n"
 
@@ -77,6 +77,13 @@ def test_sampling_is_the_models_but_for_what_is_given(speech: Speech) -> None:
     assert speech.sampling(top_p=0.5).temperature == speech.sampling().temperature
     with pytest.raises(UsageError, match="top-p must be"):
         speech.sampling(top_p=2)
+
+
+def test_a_model_may_be_a_path_and_its_sound_is_the_callers(tmp_path: Path) -> None:
+    (tmp_path / "voice").symlink_to(STARTER)
+    for speed in (1.0, 1.2):
+        [chunk, *_] = mlxtts.generate_audio_streaming("Hi.", tmp_path / "voice", speed=speed)
+        chunk *= 0.5
 
 
 def test_a_brace_is_text(speech: Speech) -> None:

@@ -190,6 +190,31 @@ def test_parts_of_other_rates_are_resampled_and_of_other_channels_refused(tmp_pa
     assert len(sound(read(tmp_path / f"{RATE}x2", mono=True))) == 3 * RATE
 
 
+@pytest.mark.parametrize("other", ["24000x2", "16000x1"])
+def test_what_cannot_be_read_of_an_mp3_is_reported(tmp_path: Path, other: str) -> None:
+    """libsndfile ends where the rate or the channels change."""
+    data = to_pipe(frames(), "mp3")
+    rate, channels = map(int, other.split("x"))
+    soundfile.write(tmp_path / "x.wav", np.zeros((rate * 3, channels)), rate)
+    data += to_pipe(read(tmp_path / "x.wav"), "mp3")
+    (tmp_path / "x.mp3").write_bytes(data)
+    found = []
+    with (tmp_path / "x.mp3").open("rb") as file, pytest.raises(CutShortError, match=" bytes"):
+        found.extend(reading.read(file))
+    assert found[-1].is_end
+    assert len(sound(found)) >= len(SAMPLES)
+
+
+@pytest.mark.parametrize("tag", [b"TAG" + bytes(125), b"APETAGEX" + bytes(9000)])
+def test_a_tag_at_the_end_of_an_mp3_is_no_damage(tmp_path: Path, tag: bytes) -> None:
+    data = to_pipe(frames(), "mp3")
+    for name, end in (("x", b""), ("y", tag)):
+        (tmp_path / name).write_bytes(data + end)
+    assert len(sound(read(tmp_path / "y"))) == pytest.approx(
+        len(sound(read(tmp_path / "x"))), abs=3000
+    )
+
+
 @pytest.mark.parametrize("kind", ["ogg", "opus"])
 @pytest.mark.parametrize("parts", [1, 2])
 def test_an_ogg_that_ends_within_a_page_is_read_and_reported(

@@ -147,7 +147,10 @@ def test_after_two_dashes_there_are_no_options(run: Run, tmp_path: Path) -> None
     assert b'"--help"' in run("mlxtts-tokens", "--", "--help").stdout
     assert run("mlxtts-tokens", "--temperature", "0", "--", "-o", "out").returncode == 0
     (tmp_path / "-x").write_bytes(b"")
-    assert run("mlxtts-wav", "-o", "y.wav", "--", "-x").stderr == b"mlxtts-wav: -x: no frames\n"
+    assert (
+        run("mlxtts-wav", "-o", "y.wav", "--", "-x").stderr
+        == b"mlxtts-wav: -x: byte 0: the stream is empty\n"
+    )
     assert not (tmp_path / "out").exists()
 
 

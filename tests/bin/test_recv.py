@@ -114,6 +114,30 @@ def test_text_goes_and_sound_comes(run: Run) -> None:
     assert end == {"type": "end"}
 
 
+def test_text_goes_no_faster_than_it_is_spoken(run: Run) -> None:
+    text = "".join(f"{number} is a number.\n" for number in range(3_000))
+    heard: list[str] = []
+    waiting = [0]
+
+    def talk(ws: ServerConnection, _: int) -> None:
+        while (message := json.loads(ws.recv(30)))["type"] != "end":
+            if message["type"] == "text":
+                heard.append(message["text"])
+                waiting.append(waiting[-1] + len(heard[-1]))
+            elif message["type"] == "get_status":
+                waiting.append(max(0, waiting[-1] - 7_000))
+                say(ws, "status", stream={"unspoken": waiting[-1]})
+        for frame in FRAMES:
+            ws.send(frame)
+        say(ws, "stream_complete")
+
+    with fake(talk) as server:
+        done = run("mlxtts-recv", server.url, stdin=text.encode())
+    assert (done.returncode, done.stdout) == (0, b"".join(FRAMES)), done.stderr
+    assert "".join(heard) == text
+    assert 5_000 < max(waiting) <= 10_000
+
+
 def test_it_streams_both_ways() -> None:
     """The first sentence is heard while the second has not been written; a character may come in
     two halves."""

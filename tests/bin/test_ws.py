@@ -220,6 +220,7 @@ def test_tags_that_are_left_out_are_told(server: Server) -> None:
     ("options", "code"),
     [
         ({"voice": "nobody"}, "voice"),
+        ({"voice": ""}, "voice"),
         ({"model_path": "mlx-community/other"}, "model"),
         ({"model_path": "../../etc"}, "model"),
         ({"crossfade_ms": 1001}, "option"),
@@ -281,6 +282,20 @@ def test_malformed_messages_are_told(server: Server, data: str | bytes, code: st
         ws.send(data)
         assert receive(ws, "error")["code"] == code
         speak(ws)
+
+
+def test_many_messages_at_once_are_answered(server: Server) -> None:
+    with server.client() as ws:
+        for _ in range(1000):
+            ws.send("{}")
+        answers = [json.loads(ws.recv(30)) for _ in range(1000)]
+        assert {answer["type"] for answer in answers} == {"error"}
+
+
+def test_a_path_that_is_none(server: Server, run: Run) -> None:
+    done = run("mlxtts-recv", f"{server.address}/nowhere", "Hi.")
+    assert done.returncode == 3
+    assert error_of(done).endswith("no WebSocket server: HTTP status 404")
 
 
 def test_an_oversized_message_closes_its_connection(server: Server) -> None:

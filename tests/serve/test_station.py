@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -273,6 +274,20 @@ def test_those_who_slam_the_door_do_not_end_it() -> None:
 
 def read_in_background(*command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("format", ["wav", "mp3"])
+def test_to_look_at_it_is_not_to_listen(format: str) -> None:
+    with station("--no-pace", "--wait") as server:
+        host, port = server.http.removeprefix("http://").split(":")
+        connection = HTTPConnection(host, int(port), timeout=10)
+        connection.request("HEAD", f"/stream.{format}")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+        assert answer.getheader("content-type", "").startswith("audio/")
+        assert server.metric("listeners") == 0
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
 
 
 @needs("ffmpeg")
