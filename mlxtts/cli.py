@@ -55,6 +55,7 @@ class Tool:
         self._closed = closed
         self._live = False  # whether an unfinished line stands on the terminal
         self._given = False  # whether stdout is an output's
+        self._places: set[Path] = set()  # where other outputs go
 
     @property
     def terminal(self) -> bool:
@@ -113,6 +114,10 @@ class Tool:
         if fd not in (None, STDOUT):
             return Output(os.dup(fd), str(path))
         if path is not None and path != "-" and fd is None:
+            place = Path(path).resolve()
+            if place in self._places and (place.is_file() or not place.exists()):
+                raise UsageError(f"{path}: two outputs cannot go there")
+            self._places.add(place)
             return output.create(Path(path))
         if self._given:
             raise UsageError("stdout: two outputs cannot go there: name a file for one")
@@ -138,7 +143,7 @@ class Tool:
 
     def print(self, text: str) -> None:
         """Write lines that the user asked for, such as a list, to stdout."""
-        self._standard(binary=False).write(text.encode() + b"\n")
+        self._standard(binary=False).write(os.fsencode(text) + b"\n")
 
     def table(self, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows: under their heading, aligned, on a terminal; else with tabs between cells."""

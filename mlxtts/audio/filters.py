@@ -63,7 +63,7 @@ class Filtering:
         try:
             for frame in frames:
                 yield from self.feed(frame)
-        except WireError:
+        except (WireError, OSError):
             yield from self.close()
             raise
         yield from self.close()

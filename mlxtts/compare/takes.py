@@ -61,6 +61,8 @@ class Take:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UsageError(f"method {self.method!r}: must be {', '.join(METHODS)}")
+        if self.lookahead is not None and self.lookahead < 0:
+            raise UsageError(f"lookahead {self.lookahead}: must be at least 0")
         if self.lookahead is not None and self.method in ("callback", "early"):
             raise UsageError(f"lookahead {self.lookahead}: method {self.method} has its own")
 

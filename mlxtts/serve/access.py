@@ -67,7 +67,8 @@ class Access:
     def _welcome(self, connection: HTTPConnection) -> bool:
         """Only browsers say an origin."""
         origin = connection.headers.get("origin")
-        if origin is None or origin in self.origins or "*" in self.origins:
+        allowed = {name.rstrip("/").lower() for name in self.origins}
+        if origin is None or allowed & {origin.lower(), "*"}:
             return True
         return origin.partition("://")[2] == connection.headers.get("host")
 

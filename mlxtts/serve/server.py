@@ -137,21 +137,19 @@ async def _end(
     failing: asyncio.Task[BaseException | None],
 ) -> int | None:
     """Drain, unless there is no time; the signal that it is to die of, if any."""
-    if first.done() and first.result() != signal.SIGTERM:
-        return first.result()
-    if not failing.done():
+    deadly = first.result() if first.done() and first.result() != signal.SIGTERM else None
+    if not deadly and not failing.done():
         draining = asyncio.create_task(part.drain())
         second = asyncio.create_task(told.get())
         await asyncio.wait(
             [draining, second, failing], timeout=manner.grace, return_when=asyncio.FIRST_COMPLETED
         )
         draining.cancel()
-        if second.done():
-            return second.result()
+        deadly = second.result() if second.done() else None
         second.cancel()
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(part.stop(), LEAVE)
-    return None
+    return deadly
 
 
 def _signals() -> asyncio.Queue[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -127,7 +128,7 @@ class Station:
 
     def place(self, session: str | None, frame: str | None) -> int | None:
         """The number of the frame that one who comes back wants, if it is of this broadcast."""
-        if session != self.id or not (frame or "").isdecimal():
+        if session != self.id or not re.fullmatch(r"\d{1,18}", frame or ""):
             return None
         return int(frame or "")
 

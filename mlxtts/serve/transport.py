@@ -20,7 +20,7 @@ ABORT = "mlxtts.abort"
 
 
 class Http(H11Protocol):
-    """Gives a connection up on which no request comes."""
+    """Gives a connection up on which no request comes, or no further one that is whole."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.app_state = {**self.app_state, ABORT: transport.abort}
@@ -35,8 +35,13 @@ class Http(H11Protocol):
         self._waiting.cancel()
         super().connection_lost(exc)
 
+    def on_response_complete(self) -> None:
+        self._waiting.cancel()
+        self._waiting = self.loop.call_later(PATIENCE, self._give_up)
+        super().on_response_complete()
+
     def _give_up(self) -> None:
-        if self.cycle is None:
+        if self.cycle is None or self.cycle.response_complete:
             self.transport.abort()
 
 

@@ -154,6 +154,13 @@ def test_after_two_dashes_there_are_no_options(run: Run, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
+def test_two_outputs_cannot_be_one_file(run: Run) -> None:
+    done = run("mlxtts-tokens Hi. | mlxtts-decode -o x --timings ./x")
+    assert done.returncode == 2
+    assert error_of(done).startswith("mlxtts-decode: ./x: two outputs cannot go there")
+    assert run("mlxtts-tokens Hi. | mlxtts-decode -o /dev/null --timings /dev/null").returncode == 0
+
+
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/fd/3"])
 def test_descriptors_have_names(name: str, run: Run, tmp_path: Path) -> None:
     number = 3 if name.endswith("3") else 1

@@ -177,12 +177,22 @@ def test_a_line_lives_on_a_terminal(run: Run, tmp_path: Path) -> None:
     assert said.startswith("mlxtts-meter: 60.00 s at 24000 Hz")
 
 
+def test_what_a_filter_holds_is_heard_before_a_file_that_is_not_there(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "x.pcm0").write_bytes(encode(SOUND))
+    alone = run("mlxtts-tempo", "0.5", "x.pcm0").stdout
+    done = run("mlxtts-tempo", "0.5", "x.pcm0", "nothing")
+    assert (done.returncode, done.stdout) == (1, alone)
+
+
 @pytest.mark.skipif(not shutil.which("script"), reason="needs script on PATH")
-def test_an_error_takes_the_place_of_the_live_line(run: Run, tmp_path: Path) -> None:
+def test_a_report_and_an_error_take_the_place_of_the_live_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.pcm0").write_bytes(encode(SOUND))
     line = f"({SLOWLY}; echo x) | mlxtts-meter > out"
     said = run(f"script -qec '{line}' /dev/null").stdout.decode()
-    assert said.endswith("|\r\x1b[Kmlxtts-meter: stdin: byte 192032: no PCM0 frame begins here\r\n")
+    assert "|\r\x1b[Kmlxtts-meter: 2.00 s at 24000 Hz" in said
+    assert said.endswith("\r\nmlxtts-meter: stdin: byte 192032: no PCM0 frame begins here\r\n")
 
 
 def through_examples(run: Run, number: int, stdin: bytes) -> np.ndarray:

@@ -647,6 +647,7 @@ def test_other_signals_end_it_at_once(signals: list[int], tmp_path: Path) -> Non
             for signum in signals:
                 server.process.send_signal(signum)
                 time.sleep(0.3)
+            assert listen(ws, "stream_stopped")[1]["reason"] == "shutdown"
             assert server.process.wait(60) == -signals[-1]
         server._listening.join(10)
         assert not [line for line in server.said if "Error" in line or "Traceback" in line]
