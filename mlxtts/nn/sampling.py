@@ -9,6 +9,7 @@ from functools import cached_property
 from mlxtts.errors import UsageError
 from mlxtts.nn import mx, on_cpu
 
+LEAST = 1e-6  # temperature that is not 0, and top-p: less is nothing to the device's floats
 FLOAT_BITS = 30  # of floats from 0 to 1: the others are 0
 SEARCHED, FEW = 6, 16  # bits found at a time, and in how many rows; in more rows half as many
 
@@ -41,6 +42,9 @@ class Sampling:
         ):
             if not fine:
                 raise UsageError(f"{name} must be {limits}")
+        if self.temperature < LEAST:
+            object.__setattr__(self, "temperature", 0.0)
+        object.__setattr__(self, "top_p", max(self.top_p, LEAST))
 
 
 class Settings:

@@ -72,6 +72,12 @@ def test_zero_temperature_takes_the_likeliest() -> None:
     assert sample(LOGITS, Settings([Sampling(temperature=0)]), mx.zeros((2, 4))).tolist() == [0, 3]
 
 
+@pytest.mark.parametrize("sampling", [Sampling(temperature=1e-39), Sampling(top_p=1e-46)])
+def test_next_to_nothing_takes_the_likeliest(sampling: Sampling) -> None:
+    noise = mx.array([[0.0, 5.0, 0.0, 0.0]] * 2)
+    assert sample(LOGITS, Settings([sampling]), noise).tolist() == [0, 3]
+
+
 def test_draws_follow_the_distribution() -> None:
     keys = key(3, "draws") + mx.arange(20_000).astype(mx.uint32)[:, None] * mx.array(
         [0, 1], dtype=mx.uint32
