@@ -28,6 +28,7 @@ from websockets.uri import parse_uri
 
 from mlxtts.ahead import PATIENCE
 from mlxtts.errors import MlxttsError, TextError, UsageError, subject
+from mlxtts.serve.sending import Text
 from mlxtts.wire import pcm0
 from mlxtts.wire.pcm0 import Frame
 
@@ -35,12 +36,6 @@ PAUSE = 0.25
 """Seconds before the first further try; twice as long before each next."""
 UNREAD = 1 << 13
 """Messages to hold for a slow reader: unread ones would keep the server's pings from an answer."""
-AHEAD = 10_000
-"""Characters that may wait at the server to be spoken, which has room for 20,000."""
-PIECE = 2_000
-"""Characters of a message."""
-ASKING = 0.5
-"""Seconds until it is asked again how many wait."""
 OPEN = 10.0
 """Seconds for a server to accept."""
 
@@ -138,75 +133,6 @@ def decoded(name: str, data: Iterable[bytes]) -> Iterator[str]:
             yield from codecs.iterdecode(data, "utf-8-sig")
         except UnicodeDecodeError:
             raise TextError("not UTF-8") from None
-
-
-class Text:
-    """Pieces of text as they come, kept, so that a further try can begin with the first. A thread
-    waits for them. They go to the server as it speaks, which holds no more than so much."""
-
-    def __init__(self, pieces: Iterable[str]) -> None:
-        self._pieces: list[str] = []
-        self._ended = False
-        self._error: BaseException | None = None
-        self._waiting: int | None = 0  # characters there, as far as is known
-        self._changed = threading.Condition()
-        threading.Thread(target=self._fill, args=[pieces], daemon=True).start()
-
-    @property
-    def error(self) -> BaseException | None:
-        """What waiting for it came to, if not to its end."""
-        return self._error
-
-    def send(self, ws: ClientConnection) -> None:
-        """All of it, as it comes. Ends early, without a word, when the connection does."""
-        with contextlib.suppress(ConnectionClosed):
-            at, self._waiting = 0, 0
-            while (whole := self._piece(at)) is not None:
-                for begin in range(0, len(whole), PIECE):
-                    piece = whole[begin : begin + PIECE]
-                    self._wait_for_room(ws, len(piece))
-                    ws.send(json.dumps({"type": "text", "text": piece}))
-                at += 1
-            if self._error:
-                ws.close()
-            else:
-                ws.send(json.dumps({"type": "end"}))
-
-    def told(self, waiting: int) -> None:
-        """So many characters wait there."""
-        with self._changed:
-            self._waiting = waiting
-            self._changed.notify_all()
-
-    def _wait_for_room(self, ws: ClientConnection, size: int) -> None:
-        while (waiting := self._waiting or 0) + size > AHEAD:
-            self._waiting = None
-            ws.send(json.dumps({"type": "get_status"}))
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting is not None, ASKING)
-            if self._waiting is None:  # no answer yet
-                self._waiting = waiting
-            elif self._waiting + size > AHEAD:
-                time.sleep(ASKING)
-        self._waiting = waiting + size
-
-    def _piece(self, at: int) -> str | None:
-        with self._changed:
-            self._changed.wait_for(lambda: at < len(self._pieces) or self._ended)
-            return self._pieces[at] if at < len(self._pieces) else None
-
-    def _fill(self, pieces: Iterable[str]) -> None:
-        error: BaseException | None = None
-        try:
-            for piece in pieces:
-                with self._changed:
-                    self._pieces.append(piece)
-                    self._changed.notify_all()
-        except BaseException as problem:
-            error = problem
-        with self._changed:
-            self._error, self._ended = error, True
-            self._changed.notify_all()
 
 
 class Reception:
