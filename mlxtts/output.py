@@ -109,8 +109,8 @@ def folder(path: Path) -> Iterator[Path]:
     """A folder to fill, under a temporary name; at the end it takes the place of `path`, where
     nothing may be but an empty folder, or is removed if an exception passes."""
     with subject(str(path)):
-        place = path.absolute()
-        if place.resolve() == Path.cwd():
+        place = path.resolve()  # a link stays one
+        if place == Path.cwd().resolve():
             raise UsageError("the working directory: name a folder that is not there yet")
         if place.is_dir() and any(place.iterdir()):
             raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))

@@ -46,6 +46,15 @@ def test_the_longest_names(tmp_path: Path, name: str) -> None:
     assert (tmp_path / name).read_bytes() == b"data"
 
 
+def test_a_link_to_an_empty_folder_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with output.folder(tmp_path / "link") as folder:
+        (folder / "file").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "file").exists()
+
+
 def test_or_not_at_all(tmp_path: Path) -> None:
     def interrupted() -> None:
         with output.create(tmp_path / "out") as out:

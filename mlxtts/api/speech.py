@@ -42,6 +42,10 @@ class SpeechWarning(UserWarning):
     model does not know."""
 
 
+class CutShortWarning(SpeechWarning):
+    """Not all of a text was spoken."""
+
+
 @dataclass(frozen=True)
 class Chunk:
     """The next of the sound.
@@ -211,11 +215,12 @@ class Speech:
                     yield Chunk(array, self.sample_rate, index, start, *where)
                     index, samples = index + 1, samples + len(array)
                 elif isinstance(event, End) and event.reason == "length":
-                    warn(f"cut short at the limit of tokens: {requests[place].text!r}")
+                    text = requests[place].text
+                    warn(f"cut short at the limit of tokens: {text!r}", CutShortWarning)
 
 
-def warn(message: str) -> None:
-    warnings.warn(message, SpeechWarning, stacklevel=3)
+def warn(message: str, kind: type[SpeechWarning] = SpeechWarning) -> None:
+    warnings.warn(message, kind, stacklevel=3)
 
 
 class Thread(threading.local):

@@ -123,7 +123,7 @@ def test_bad_input(run: Run, tmp_path: Path, arguments: str, status: int, reason
 
 def test_what_was_cut_short_is_said(run: Run) -> None:
     done = run("mlxtts-compare", "--method", "normal", "--max-tokens", "14", "Hello there.")
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert error_of(done) == ("mlxtts-compare: cut short at the limit of tokens: 'Hello there.'")
 
 
