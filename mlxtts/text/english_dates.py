@@ -68,9 +68,10 @@ def _hour(match: re.Match[str]) -> str:
     return time + (" to " if match[4] else stop(match))
 
 
-@DATES.rule(r"\b([A-Z][a-z]+ )?(\d{1,3}):(\d{1,3})\b(?!:)")
+@DATES.rule(r"\b([A-Z][a-z]+ )?(\d{1,3}):(\d{1,3})\b(?!:)(\s?-\s?(?=\d))?")
 def _ratio(match: re.Match[str]) -> str:
     """2 to 1, but chapter and verse of a book."""
-    word, first, second = match.groups()
+    word, first, second, till = match.groups()
     verse = word and word.strip().lower() not in tables.NO_BOOKS
-    return f"{word or ''}{number(first)}{' ' if verse else ' to '}{number(second)}"
+    said = (" " if verse else " to ").join(map(number, (first, second)))
+    return (word or "") + said + (" to " if till else "")

@@ -79,7 +79,7 @@ def _version_sign(match: re.Match[str]) -> str:
 @FIGURES.rule(r"\b\d+(?:\.\d+){2,}\b")
 def _version(match: re.Match[str]) -> str:
     parts = match[0].split(".")
-    network = len(parts) == 4 and all(int(part) < 256 for part in parts if len(part) < 4)
+    network = len(parts) == 4 and (parts[0] == "10" or any(len(part) == 3 for part in parts))
     return (" dot " if network else " point ").join(map(number, parts))
 
 

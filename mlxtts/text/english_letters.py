@@ -25,7 +25,7 @@ def _abbreviation(match: re.Match[str]) -> str:
     if short in tables.COUNTING and not re.match(r"\s?\d", after):
         return match[0]
     follows = r"\s+\d" if written in ("apt", "fig") else r"\s+(?:\d|[A-Z][a-z])"
-    if written in tables.CAPITALISED and not re.match(follows, after):
+    if short in tables.CAPITALISED and not written.istitle() and not re.match(follows, after):
         return match[0]
     if short == "ms" and re.search(r"\d\s?$", before):  # milliseconds
         return match[0]

@@ -27,7 +27,8 @@ CAPITALISED = {
     "jul", "jun", "maj", "mar", "mme", "mon", "ms", "mt", "nov", "oct", "pres", "pvt", "rep", "rev",
     "sat", "sen", "sep", "sun", "thu", "tue", "wed",
 }  # fmt: skip
-"""Abbreviations that in lower case are words, unless a name or a figure follows."""
+"""Abbreviations that in lower case are words, or in capitals names, unless a name or a figure
+follows."""
 COUNTING = {"p", "pp", "ch", "eq", "figs", "nos", "sec"}
 """Abbreviations only before figures."""
 WITHOUT_STOP = {"vs": "versus", "etc": "et cetera", "PhD": "p h d", "Jr": "junior", "Sr": "senior"}

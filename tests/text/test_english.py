@@ -82,6 +82,8 @@ from mlxtts.text.english import spoken
          "out of ten, seven tenths of it"),
         ("the 2019/20 or 24/25 season, 120/80, 3/2", "the twenty nineteen to twenty or "
          "twenty-four twenty-five season, one hundred and twenty over eighty, three halves"),
+        ("Song of Solomon 7:1-3, section 2.4.3.5", "Song of Solomon seven one to three, section "
+         "two point four point three point five"),
         ("16:9, 2:1, Genesis 1:1, John 3:16", "sixteen to nine, two to one, Genesis one one, John "
          "three sixteen"),
         ("5 - 3 = 2, 10-4=6, 10\N{MINUS SIGN}5", "five minus three equals two, ten minus four "
@@ -132,6 +134,7 @@ from mlxtts.text.english import spoken
         ("In ACT I, AT&T", "In act one, a t and T"),
         ("NEW YORK (AP) - The", "new york, a p, The"),
         ("The name is apt. I ate a fig.", "The name is apt. I ate a fig."),
+        ("an IBM and a DEC.", "an i b m and a d e c."),
         ("apt. 5, Fig. 3, Wed. at noon", "apartment five, figure three, wednesday at noon"),
         ("It took 20 ms. Then 5 ms later", "It took twenty milliseconds. Then five milliseconds "
          "later"),
