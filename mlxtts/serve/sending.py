@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable
+from queue import SimpleQueue
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
@@ -27,7 +28,7 @@ class Text:
         self._pieces: list[str] = []
         self._ended = False
         self._error: BaseException | None = None
-        self._waiting: int | None = 0  # characters there, as far as is known
+        self._answers: SimpleQueue[int] = SimpleQueue()
         self._changed = threading.Condition()
         threading.Thread(target=self._fill, args=[pieces], daemon=True).start()
 
@@ -39,12 +40,18 @@ class Text:
     def send(self, ws: ClientConnection) -> None:
         """All of it, as it comes. Ends early, without a word, when the connection does."""
         with contextlib.suppress(ConnectionClosed):
-            at, self._waiting = 0, 0
+            answers = self._answers = SimpleQueue()  # of this connection
+            at = waiting = 0
             while (whole := self._piece(at)) is not None:
                 for begin in range(0, len(whole), PIECE):
                     piece = whole[begin : begin + PIECE]
-                    self._wait_for_room(ws, len(piece))
+                    while waiting + len(piece) > AHEAD:
+                        ws.send(json.dumps({"type": "get_status"}))
+                        waiting = answers.get()  # to one question, or later answers would be old
+                        if waiting + len(piece) > AHEAD:
+                            time.sleep(ASKING)
                     ws.send(json.dumps({"type": "text", "text": piece}))
+                    waiting += len(piece)
                 at += 1
             if self._error:
                 ws.close()
@@ -52,22 +59,8 @@ class Text:
                 ws.send(json.dumps({"type": "end"}))
 
     def told(self, waiting: int) -> None:
-        """So many characters wait there."""
-        with self._changed:
-            self._waiting = waiting
-            self._changed.notify_all()
-
-    def _wait_for_room(self, ws: ClientConnection, size: int) -> None:
-        while (waiting := self._waiting or 0) + size > AHEAD:
-            self._waiting = None
-            ws.send(json.dumps({"type": "get_status"}))
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting is not None, ASKING)
-            if self._waiting is None:  # no answer yet
-                self._waiting = waiting
-            elif self._waiting + size > AHEAD:
-                time.sleep(ASKING)
-        self._waiting = waiting + size
+        """The answer to a question for its status: so many characters wait there."""
+        self._answers.put(waiting)
 
     def _piece(self, at: int) -> str | None:
         with self._changed:
