@@ -25,8 +25,11 @@ class Loudspeaker:
             "PULSE_SERVER": f"unix:{folder / 'native'}",
             "PULSE_CONFIG": str(folder / "daemon.conf"),
         }
-        # PulseAudio ends itself when a thread has not paused for 0.2 s, which a busy machine does.
-        (folder / "daemon.conf").write_text("rlimit-rttime = -1\n")
+        # PulseAudio ends itself when a thread has not paused for 0.2 s, which a busy machine does,
+        # and aborts where clients that come and go share its memory (version 16.1: memblock.c,
+        # n_imported).
+        (folder / "daemon.conf").write_text("rlimit-rttime = -1\nenable-shm = no\n")
+        self._log = folder / "log"
         self._recording = folder / "recording"
         self._from = 0
         sink = f"module-null-sink sink_name=test rate={RATE} channels=1 format=float32le"
@@ -36,7 +39,7 @@ class Loudspeaker:
                 *("-L", f"module-native-protocol-unix socket={folder / 'native'}", "-L", sink),
             ],
             env={k: v for k, v in (os.environ | self.env).items() if k != "PULSE_SERVER"},
-            stderr=subprocess.DEVNULL,
+            stderr=self._log.open("wb"),
         )
         self.until(lambda: b"test" in self._pactl("list", "short", "sinks"))
         monitor = ["parec", "-d", "test.monitor", "--format=float32le", f"--rate={RATE}"]
@@ -67,7 +70,7 @@ class Loudspeaker:
         deadline = time.monotonic() + 60
         while not true():
             ended = self._server.poll()
-            assert ended is None, f"pulseaudio has ended: {ended}"
+            assert ended is None, f"pulseaudio has ended: {ended}, {self._log.read_text()[-999:]}"
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
