@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from mlxtts.errors import TextError
 
 MAX_LINE = 1 << 20
-PAUSE = 0.5  # seconds for an empty line
+PAUSE = 0.5  # seconds for an empty line; twice as long between scenes
 MAX_PAUSE = 5.0
+SCENES = re.compile(r"([*#_=~+•·–—-])(\s*\1)+|[*#•⁂❦§]")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Utterance:
 @dataclass(frozen=True)
 class Line:
     """A line with something in it. `number` counts all lines, `ordinal` those that say something;
-    `data` is None for a line that is too long; `pause` comes from the empty lines before."""
+    `data` is None for a line that is too long; `pause` comes from the empty lines before, and those
+    that part scenes."""
 
     number: int
     ordinal: int
@@ -65,21 +68,31 @@ class Line:
         )
 
 
+def parts_scenes(text: str) -> bool:
+    """Whether a line is nothing but the signs that stand between scenes, such as * * * and ---."""
+    return bool(SCENES.fullmatch(text.strip()))
+
+
 def read(stream: Iterable[bytes]) -> Iterator[Line]:
-    """The lines of a stream that are not empty, each as soon as it is complete. Raises TextError if
-    there is none. A byte order mark, which a file may begin with, is nothing."""
+    """The lines of a stream that have something to say, each as soon as it is complete. Raises
+    TextError if there is none. A byte order mark, which a file may begin with, is nothing."""
     ordinal = 0
     pause = 0.0
     for number, whole in enumerate(_split(stream), 1):
         data = whole and whole.removeprefix(BOM_UTF8)
-        if data is not None and not data.strip():
-            pause = min(pause + PAUSE, MAX_PAUSE)
+        if data is not None and (empty := _empty(data)):
+            pause = min(pause + empty * PAUSE, MAX_PAUSE)
             continue
         ordinal += 1
         yield Line(number, ordinal, data, pause)
         pause = 0.0
     if not ordinal:
         raise TextError("no text")
+
+
+def _empty(data: bytes) -> int:
+    """How many empty lines this one stands for."""
+    return 2 * parts_scenes(data.decode(errors="replace")) if data.strip() else 1
 
 
 def _split(stream: Iterable[bytes]) -> Iterator[bytes | None]:

@@ -98,3 +98,19 @@ def test_chunking_changes_nothing(data: bytes, place: int) -> None:
             return None
 
     assert all_lines(data[:place], data[place:]) == all_lines(data)
+
+
+@pytest.mark.parametrize("line", ["* * *", "***", " --- ", "⁂", "— — —", "~~~~", "#"])
+def test_what_parts_scenes_is_a_pause(line: str) -> None:
+    [one, two] = read([f"One.\n\n{line}\n\nTwo.\n{line}\n".encode()])
+    assert (one.pause, two.pause, two.ordinal, two.number) == (0.0, 2.0, 2, 5)
+
+
+@pytest.mark.parametrize("line", ["...", "-", "* a *", "*-*", "?!", "— —x"])
+def test_what_does_not(line: str) -> None:
+    assert [utterance.pause for utterance in read([line.encode()])] == [0.0]
+
+
+def test_nothing_but_a_break() -> None:
+    with pytest.raises(TextError, match="no text"):
+        list(read([b"* * *\n"]))
