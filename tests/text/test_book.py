@@ -1,0 +1,178 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlxtts.errors import TextError
+from mlxtts.text.book import BREAK, LONGEST, Chapter, lines, plain, read
+from mlxtts.text.lines import read as utterances
+
+
+def chapters(text: str) -> list[tuple[str, list[str]]]:
+    return [(chapter.name, chapter.paragraphs) for chapter in plain(text)]
+
+
+def test_lines_are_joined_to_paragraphs() -> None:
+    text = "It was a dark\nand  stormy night.\n \n\nThe rain fell\r\nin torrents."
+    joined = ["It was a dark and stormy night.", "The rain fell in torrents."]
+    assert chapters(text) == [("", joined)]
+
+
+def test_an_indent_begins_a_paragraph_after_the_end_of_a_sentence() -> None:
+    text = "   He came.\n   He saw\n   Rome.\nAll of it."
+    assert chapters(text) == [("", ["He came.", "He saw Rome. All of it."])]
+
+
+def test_what_parts_a_word_or_a_thought_at_the_end_of_a_line() -> None:
+    assert chapters("well-\nknown and--\nonce—\nnew - \nold") == [
+        ("", ["well-known and--once—new - old"])
+    ]
+
+
+def test_long_lines_are_paragraphs() -> None:
+    long = "word " * 30 + "end."
+    assert chapters(f"{long}\nHello.\n{long}") == [("", [long, "Hello.", long])]
+
+
+@pytest.mark.parametrize("line", ["* * *", "***", "---", "      *      *", "#", "⁂", "— — —"])
+def test_scenes(line: str) -> None:
+    assert chapters(f"{line}\n\nOne.\n{line}\n\n{line}\n\nTwo.\n\n{line}\n") == [
+        ("", ["One.", BREAK, "Two."])
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Chapter 1",
+        "CHAPTER XXIV. Loomings.",
+        "Chapter One: The Boy",
+        "BOOK THE SECOND",
+        "Chapter Twenty-One",
+        "Chapter I The Beginning",
+        "Part 2 — Later",
+        "Prologue",
+        "EPILOGUE.",
+        "IV.",
+        "XII",
+    ],
+)
+def test_headings(heading: str) -> None:
+    assert chapters(f"Before.\n\n{heading}\n\nAfter.") == [("", ["Before."]), (heading, ["After."])]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Book I had read that day.",
+        "Part one of the plan was simple.",
+        "Chapter and verse.",
+        "Chapter 1. " + "It was late. " * 10,
+        "#hashtag",
+        "Civil.",
+    ],
+)
+def test_no_headings(text: str) -> None:
+    said = " ".join(text.split())
+    assert chapters(f"Before.\n\n{text}\n\nAfter.") == [("", ["Before.", said, "After."])]
+
+
+def test_headings_of_several_lines_and_blocks() -> None:
+    assert chapters("Part One\n\nCHAPTER I\nA LONG WAY\n\nText.") == [
+        ("Part One CHAPTER I. A LONG WAY.", ["Text."])
+    ]
+
+
+def test_markdown() -> None:
+    text = "# The Title\n\n## *First* words ##\n\nOne.\n\n## Last\n\n#### No chapter"
+    assert chapters(text) == [
+        ("The Title *First* words", ["One."]),
+        ("Last", ["#### No chapter"]),
+    ]
+
+
+def test_a_table_of_contents_is_left_out() -> None:
+    names = [f"Chapter {n}. Name {n}." for n in range(1, 6)]
+    apart, together = "\n\n".join(names), "\n".join(names)
+    for contents in (apart, together, f"Contents\n\n{apart}", f"CONTENTS.\n{together}"):
+        text = f"A Title\n\n{contents}\n\n" + "\n\n".join(f"{name}\n\nText." for name in names)
+        assert chapters(text) == [("", ["A Title"]), *((name, ["Text."]) for name in names)]
+    assert chapters(f"{apart}\n\nText.") == [("", ["Text."])]
+
+
+def test_project_gutenberg() -> None:
+    text = """The Project Gutenberg eBook of X
+
+*** START OF THE PROJECT GUTENBERG EBOOK X;
+OR, Y ***
+
+[Illustration]
+
+[Illustration: A whale,
+spouting]
+
+One,[12] two.[3] [4] is no note.
+
+*** END OF THE PROJECT GUTENBERG EBOOK X ***
+
+Licence"""
+    assert chapters(text) == [("", ["One, two. [4] is no note."])]
+
+
+@pytest.mark.parametrize("text", ["", " \n\n", "* * *", "[Illustration]", "Contents"])
+def test_no_text(text: str) -> None:
+    with pytest.raises(TextError, match="no text"):
+        plain(text)
+
+
+def test_encodings() -> None:
+    for data in ("Äh.".encode(), "Äh.".encode("utf-8-sig"), "Äh.".encode("utf-16")):
+        assert read(data)[0].paragraphs == ["Äh."]
+    with pytest.raises(TextError, match="neither EPUB nor text in UTF-8"):
+        read("Äh.".encode("latin-1"))
+    with pytest.raises(TextError, match="neither EPUB nor text in UTF-8"):
+        read(b"\xff\xfea")
+    with pytest.raises(TextError, match="holds a NUL"):
+        read("Ah.".encode("utf-16-le"))
+
+
+def test_lines_and_the_silence_between() -> None:
+    parts = [
+        Chapter("", ["Title"], ["One.", BREAK, "Two."]),
+        Chapter("Next", [], ["Three {"]),
+    ]
+    text = "\n".join(lines(enumerate(parts, 7)))
+    said = [(line.utterance(), line.pause) for line in utterances([text.encode()])]
+    assert [(u.id, u.text, pause) for u, pause in said] == [
+        ("7.1", "Title", 0.0),
+        ("7.2", "One.", 0.5),
+        ("7.3", "Two.", 1.0),
+        ("8.1", "Three {", 2.0),
+    ]
+
+
+def test_a_long_paragraph_is_divided_between_sentences() -> None:
+    sentence = "Dr. Who came to see what there was to be seen, and saw it. "
+    found = [json.loads(line)["text"] for line in lines([(1, Chapter("", [], [sentence * 40]))])]
+    assert len(found) == 3
+    assert all(len(text) <= LONGEST and text.endswith("saw it.") for text in found)
+    assert " ".join(found).split() == (sentence * 40).split()
+    [cut, rest] = lines([(1, Chapter("", [], ["word " * 300]))])
+    assert all(len(json.loads(text)["text"]) <= LONGEST for text in (cut, rest))
+
+
+words = st.text("abcäÉ字.,!?'()", min_size=1, max_size=9)
+text_lines = st.lists(words, max_size=12).map(" ".join)
+
+
+@given(st.lists(text_lines, min_size=1), st.sampled_from(["\n", "\r\n", "\n\n", "\n    "]))
+def test_no_word_is_lost(rows: list[str], between: str) -> None:
+    text = between.join(rows)
+    if not text.split():
+        with pytest.raises(TextError, match="no text"):
+            plain(text)
+        return
+    found = "\n".join(lines(enumerate(plain(text))))
+    said = [json.loads(line)["text"] for line in found.splitlines() if line]
+    assert " ".join(said).split() == text.split()
