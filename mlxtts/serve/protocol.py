@@ -94,12 +94,12 @@ WORDS = ("voice", "model_path", "format")
 def parse(data: str | bytes) -> Message:
     """What a client sent. Unknown keys mean nothing, null is as if it were not there. Raises
     ProtocolError."""
-    message = _object(data)
+    message = keys(data)
     kind = message.get("type")
     if kind in STARTS:
-        return _start(message)
+        return start(message)
     if kind == "text":
-        return Text(_string(message, "text"))
+        return Text(string(message, "text"))
     if kind == "end":
         return End()
     if kind == "stop_stream":
@@ -111,7 +111,8 @@ def parse(data: str | bytes) -> Message:
     )
 
 
-def _object(data: str | bytes) -> dict[str, Any]:
+def keys(data: str | bytes) -> dict[str, Any]:
+    """What a JSON object says, but null. Raises ProtocolError."""
     if not isinstance(data, str):
         raise ProtocolError("json", "a binary message, where JSON text is expected")
     try:
@@ -123,26 +124,28 @@ def _object(data: str | bytes) -> dict[str, Any]:
     return {key: value for key, value in message.items() if value is not None}
 
 
-def _start(message: dict[str, Any]) -> Start:
+def start(message: dict[str, Any]) -> Start:
+    """What these keys ask for. Raises ProtocolError."""
     found: dict[str, Any] = {}
     if "text" in message:
-        found["text"] = _string(message, "text")
-    found |= {name: _string(message, name) for name in WORDS if name in message}
+        found["text"] = string(message, "text")
+    found |= {name: string(message, name) for name in WORDS if name in message}
     found |= {name: _number(message, name) for name in NUMBERS if name in message}
     found |= {name: _flag(message, name) for name in FLAGS if name in message}
     if found.get("format", FORMATS[0]) not in FORMATS:
-        raise _wrong("format", f"must be {' or '.join(FORMATS)}")
+        raise wrong("format", f"must be {' or '.join(FORMATS)}")
     if found.get("top_p") == 0:
-        raise _wrong("top_p", "must be above 0")
+        raise wrong("top_p", "must be above 0")
     return Start(**found)
 
 
-def _string(message: dict[str, Any], name: str) -> str:
+def string(message: dict[str, Any], name: str) -> str:
+    """Raises ProtocolError if it is none, or holds what no text can."""
     value = message.get(name)
     if not isinstance(value, str):
-        raise _wrong(name, "must be a string")
+        raise wrong(name, "must be a string")
     if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
-        raise _wrong(name, "holds a NUL or half a surrogate pair")
+        raise wrong(name, "holds a NUL or half a surrogate pair")
     return value
 
 
@@ -152,20 +155,21 @@ def _number(message: dict[str, Any], name: str) -> float:
     if type(value) is float and kind is int and value.is_integer():
         value = int(value)  # JavaScript writes 7 and 7.0 alike
     if type(value) not in (int, kind):
-        raise _wrong(name, f"must be a {'whole ' if kind is int else ''}number")
+        raise wrong(name, f"must be a {'whole ' if kind is int else ''}number")
     if not least <= value <= most:  # nor is it NaN
-        raise _wrong(name, f"must be {least} to {most}")
+        raise wrong(name, f"must be {least} to {most}")
     return kind(value)  # type: ignore[no-any-return]
 
 
 def _flag(message: dict[str, Any], name: str) -> bool:
     value = message[name]
     if not isinstance(value, bool):
-        raise _wrong(name, "must be true or false")
+        raise wrong(name, "must be true or false")
     return value
 
 
-def _wrong(name: str, reason: str) -> ProtocolError:
+def wrong(name: str, reason: str) -> ProtocolError:
+    """What is wrong with an option."""
     return ProtocolError("option", f"{name}: {reason}", option=name)
 
 

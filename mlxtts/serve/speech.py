@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute, WebSocketRoute
@@ -14,6 +15,7 @@ from starlette.websockets import WebSocket
 from mlxtts.engine import Speaker, Synthesis
 from mlxtts.errors import MlxttsError
 from mlxtts.nn import on_cuda
+from mlxtts.serve import rest
 from mlxtts.serve.access import Access
 from mlxtts.serve.metrics import Metrics
 from mlxtts.serve.plan import Plan, make
@@ -38,6 +40,22 @@ class Limits:
     max_connections: int = 1000
 
 
+class Guest(Protocol):
+    """A connection that hears a stream."""
+
+    @property
+    def state(self) -> str:
+        """Of its stream, or `idle`."""
+
+    def leave_when_done(self) -> None: ...
+
+    def leave(self, problem: ProtocolError | None = None) -> None:
+        """Break off now, because of this or because the server ends."""
+
+    def abort(self) -> None:
+        """Without a word."""
+
+
 class Speech:
     """A part of a server (see serve.server.Part). `model` is what clients may call it; `log` takes
     a line for each stream."""
@@ -57,10 +75,10 @@ class Speech:
         self.draining = False
         self._failure: asyncio.Future[BaseException]
         self.runner = Runner(self._load, limits.max_streams, self._died)
-        self.connections: set[Connection] = set()
+        self.connections: set[Guest] = set()
         self.metrics = self._metrics()
         self._speaker = speaker
-        self._model = model
+        self.model = model
         self._voice = voice
         self._preload = preload
         self._gone = asyncio.Event()
@@ -99,7 +117,8 @@ class Speech:
 
     def routes(self, access: Access) -> list[BaseRoute]:
         private = access.middleware()
-        return [WebSocketRoute(path, self.connect, middleware=private) for path in ("/", "/ws")]
+        sockets = [WebSocketRoute(path, self.connect, middleware=private) for path in ("/", "/ws")]
+        return [*sockets, *rest.routes(self, access)]
 
     @property
     def health(self) -> str:
@@ -152,19 +171,38 @@ class Speech:
     async def connect(self, ws: WebSocket) -> None:
         """The endpoint."""
         connection = Connection(ws, self)
-        self.connections.add(connection)
-        try:
+        with self.present(connection):
             await connection.run()
+
+    @contextlib.contextmanager
+    def present(self, guest: Guest) -> Iterator[None]:
+        self.connections.add(guest)
+        try:
+            yield
         finally:
-            self.connections.discard(connection)
+            self.connections.discard(guest)
             self._gone.set()
+
+    @property
+    def full(self) -> bool:
+        """Whether there are more connections than there may be."""
+        return len(self.connections) > self.limits.max_connections
+
+    @property
+    def voices(self) -> list[str]:
+        return list(self._speaker.config.voices)
+
+    @property
+    def speeds(self) -> bool:
+        """Whether the model itself speaks faster or slower."""
+        return bool(self._speaker.config.speeds)
 
     def plan(self, start: Start) -> Plan:
         """Raises ProtocolError."""
         if start.text is not None and len(start.text) > self.limits.max_text:
             reason = f"text: more than {self.limits.max_text} characters"
             raise ProtocolError("too_long", reason)
-        return make(self._speaker, start, self._model, self._voice)
+        return make(self._speaker, start, self.model, self._voice)
 
     def stream(self, plan: Plan, old: Stream | None = None) -> Stream:
         """One in place of an `old` one. Raises ProtocolError if there is no place for it."""
@@ -193,8 +231,8 @@ class Speech:
     def status(self) -> dict[str, object]:
         return {
             "state": self.health,
-            "model_path": self._model,
-            "voices": list(self._speaker.config.voices),
+            "model_path": self.model,
+            "voices": self.voices,
             "speeds": self._speaker.config.speeds,
             "sample_rate": self._speaker.config.sample_rate,
             "rows": self.limits.max_streams,
@@ -219,6 +257,8 @@ class Speech:
                 ("streams_waiting", "Streams that wait for a row."): lambda: streams("waiting"),
                 ("rows", "Streams that can be spoken at a time."): lambda: self.runner.rows,
                 ("rows_busy", "Rows in use."): lambda: self.runner.speaking,
-                ("connections", "WebSocket connections."): lambda: len(self.connections),
+                ("connections", "Connections, but those of the page and of metrics."): lambda: len(
+                    self.connections
+                ),
             }
         )

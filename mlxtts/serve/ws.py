@@ -61,7 +61,7 @@ class Connection:
 
     async def run(self) -> None:
         speech = self._speech
-        if speech.draining or len(speech.connections) > speech.limits.max_connections:
+        if speech.draining or speech.full:
             reason = "shutting down\n" if speech.draining else "too many connections\n"
             await self._ws.send_denial_response(PlainTextResponse(reason, 503))
             return

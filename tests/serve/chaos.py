@@ -141,12 +141,25 @@ class Client:
         await asyncio.sleep(0.1 * self.chance.random())
         writer.close()
 
+    async def posts(self) -> None:
+        """And reads some of the answer, or all, or none."""
+        reader, writer = await self.raw()
+        body = json.dumps({"input": self.chance.choice(TEXTS), "response_format": "wav"}).encode()
+        most = self.chance.choice([len(body), len(body) // 2])
+        head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
+        kind = "Content-Type: application/json\r\nConnection: close"
+        writer.write(f"{head}\r\n{kind}\r\n\r\n".encode() + body[:most])
+        for _ in range(self.chance.choice([0, 1, 5, 10_000]) if most == len(body) else 0):
+            if not await reader.read(1 << 16):
+                break
+        writer.transport.abort()
+
 
 Behaviour = Callable[[Client], Awaitable[Any]]
 BEHAVIOURS: list[Behaviour] = [
     *(Client.listens, Client.looks_in, Client.vanishes, Client.stops, Client.replaces),
     *(Client.dawdles, Client.writes, Client.babbles, Client.shouts, Client.is_deaf),
-    *(Client.breaks_frames, Client.breaks_http),
+    *(Client.breaks_frames, Client.breaks_http, Client.posts, Client.posts),
 ]
 
 
