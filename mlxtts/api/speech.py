@@ -7,6 +7,7 @@ line is a pause; so the same text, voice and seed give the sound that the comman
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import mlxtts
 from mlxtts import hub
+from mlxtts.api import process
 from mlxtts.codecs.utterance import Options
 from mlxtts.engine import Request, Speaker, Synthesis
 from mlxtts.engine.example import Recording
@@ -33,6 +36,8 @@ from mlxtts.nn.sampling import Sampling
 from mlxtts.text import lines
 from mlxtts.text.lexicon import Lexicon
 from mlxtts.wire.tokens import End
+
+PACKAGE = str(Path(mlxtts.__file__).parent)
 
 Array = npt.NDArray[np.float32]
 
@@ -84,6 +89,7 @@ class Speech:
     """A model and its codec in memory. It belongs to the thread that made it."""
 
     def __init__(self, speaker: Speaker) -> None:
+        process.begin()
         self._speaker = speaker
         speaker.synthesis()  # loads
         self.name = speaker.name
@@ -188,6 +194,7 @@ class Speech:
                 yield segment.text, segment.phonemes, np.array(samples)
 
     def _requests(self, text: str, *manner: Any) -> list[Request]:
+        process.begin()
         requests = []
         self._speaker.frontend = self._speaker.frontend.fresh()  # each text is told of on its own
         for line in lines.read(iter([text.encode(errors="replace")])):
@@ -220,7 +227,11 @@ class Speech:
 
 
 def warn(message: str, kind: type[SpeechWarning] = SpeechWarning) -> None:
-    warnings.warn(message, kind, stacklevel=3)
+    """As of the line outside this package that asked for the speech."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_code.co_filename.startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, kind, stacklevel=level)
 
 
 class Thread(threading.local):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -91,12 +92,16 @@ def test_a_brace_is_text(speech: Speech) -> None:
 
 
 def test_what_is_not_said_as_it_stands_is_warned_of(speech: Speech) -> None:
-    with pytest.warns(SpeechWarning, match="cut short at the limit of tokens: 'A long sentence"):
+    cut = "cut short at the limit of tokens: 'A long sentence"
+    with pytest.warns(SpeechWarning, match=cut) as warned:
         chunks = [*speech.speak("A long sentence, not to be ended.", max_tokens=14)]
     assert sum(chunk.duration for chunk in chunks) < 0.2
     for _ in range(2):
-        with pytest.warns(SpeechWarning, match="<laugh> left out: starter does not know it"):
+        with pytest.warns(
+            SpeechWarning, match="<laugh> left out: starter does not know it"
+        ) as more:
             speech.speak("Ha <laugh> ha.")
+        assert {warning.filename for warning in (*warned, *more)} == {__file__}
 
 
 @pytest.mark.parametrize("width", [0, -1])
@@ -107,7 +112,7 @@ def test_no_line_at_a_time(speech: Speech, width: int) -> None:
 
 @pytest.mark.parametrize("length", [0, -5, float("nan"), float("inf")])
 def test_chunks_of_no_length(speech: Speech, length: float) -> None:
-    with pytest.raises(UsageError, match=f"--chunk-ms {length:g}: must be above 0"):
+    with pytest.raises(UsageError, match=f"^chunk_ms {length:g}: must be above 0"):
         speech.speak("Hi.", options=Options(chunk_ms=length))
 
 
@@ -194,3 +199,30 @@ def test_a_lexicon(tmp_path: Path) -> None:
     path.write_text("nginx")
     with pytest.raises(TextError, match="line 1: not a word"):
         load_model(lexicon=path, offline=True)
+
+
+def test_a_forked_process_is_told_that_it_would_hang(run: Run, tmp_path: Path) -> None:
+    code = """
+        import multiprocessing
+        from mlxtts import load_model
+
+        def speak(results):
+            try:
+                results.put(len(list(load_model().speak("Hi."))) > 0)
+            except Exception as error:
+                results.put(str(error))
+
+        if __name__ == "__main__":
+            for kind, before in (("fork", False), ("fork", True), ("spawn", True)):
+                if before:
+                    assert list(load_model().speak("Hi."))
+                context = multiprocessing.get_context(kind)
+                results = context.Queue()
+                context.Process(target=speak, args=[results]).start()
+                print(results.get(timeout=60))
+    """
+    (tmp_path / "speak.py").write_text(textwrap.dedent(code))
+    done = run(sys.executable, "speak.py", PYTHONPATH=str(ROOT))
+    first, forked, spawned = done.stdout.decode().splitlines()
+    assert (first, spawned, done.stderr) == ("True", "True", b"")
+    assert forked.startswith("MLX was in use before this process was forked, and would hang")
