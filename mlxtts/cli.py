@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING, NoReturn
 from mlxtts import output
 from mlxtts.ahead import PATIENCE
 from mlxtts.errors import MlxttsError, UsageError, describe, subject
-from mlxtts.options import Parser, count, patience, port, positive
+from mlxtts.options import Parser, count, patience, place, port, positive
 from mlxtts.output import Output
 
 if TYPE_CHECKING:
     from mlxtts.wire.pcm0 import Frame
 
-__all__ = ["Parser", "Tool", "count", "main", "patience", "port", "positive", "subject"]
+__all__ = ["Parser", "Tool", "count", "main", "patience", "place", "port", "positive", "subject"]
 
 CHUNK = 1 << 16
 STDIN, STDOUT, STDERR = 0, 1, 2

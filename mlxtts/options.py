@@ -105,6 +105,13 @@ def rate(text: str) -> int:
     return value
 
 
+def place(text: str) -> str:
+    """A name that is not empty, as the type of an option."""
+    if not text:
+        raise ValueError
+    return text
+
+
 def port(text: str) -> int:
     """Of TCP, 0 for any, as the type of an option."""
     return range(1 << 16).index(int(text))  # which is the number itself

@@ -267,9 +267,13 @@ def tls(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
         with subject(file):
             Path(file).open("rb").close()  # the ssl module would not say which is not there
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+
+    def password() -> str:
+        raise UsageError("its key is encrypted, and there is nobody to ask for the password")
+
     with subject(certificate):
         try:
-            context.load_cert_chain(certificate, key)
+            context.load_cert_chain(certificate, key, password)
         except ssl.SSLError as error:
             reason = error.reason or "not PEM"
             raise UsageError(f"no certificate with its key: {reason}") from None

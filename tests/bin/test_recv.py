@@ -266,6 +266,8 @@ def test_nobody_there(run: Run, tmp_path: Path) -> None:
         3,
         "mlxtts-recv: ws://127.0.0.1:1: Connection refused",
     )
+    done = run("mlxtts-recv", "--retry", "0", "--unix", "", "ws://localhost:1", "Hello.")
+    assert done.returncode == 2
     done = run("mlxtts-recv", "--retry", "0", "--unix", "none", "ws://localhost", "Hello.")
     assert (done.returncode, error_of(done)) == (3, "mlxtts-recv: none: No such file or directory")
 

@@ -526,6 +526,15 @@ def test_tls(certificate: tuple[str, str]) -> None:
         assert len([line for line in server.said if "listening" not in line]) == 4
 
 
+@needs("openssl")
+def test_an_encrypted_key_asks_nobody(certificate: tuple[str, str], run: Run) -> None:
+    cert, key = certificate
+    run(f"openssl ec -in {key} -aes256 -passout pass:secret -out locked.pem")
+    done = run("mlxtts-ws", "--port", "0", "--tls-cert", cert, "--tls-key", "locked.pem")
+    assert done.returncode == 2
+    assert error_of(done).startswith(f"mlxtts-ws: {cert}: its key is encrypted")
+
+
 def test_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "speech"
     for _ in range(2):  # the second finds what the first left
@@ -557,6 +566,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         (["--port", "{taken}"], 1, "127.0.0.1 port {taken}: Address already in use"),
         (["--port", "70000"], 2, "argument --port: invalid port value: '70000'"),
         (["--host", "nowhere.invalid"], 1, "nowhere.invalid port 0: "),
+        (["--unix", ""], 2, "argument --unix: invalid place value: ''"),
         (["--unix", "/nowhere/socket"], 1, "/nowhere/socket: No such file or directory"),
         (["--tls-cert", "{empty}"], 2, "{empty}: no certificate with its key"),
         (["--tls-cert", "nowhere"], 1, "nowhere: No such file or directory"),
