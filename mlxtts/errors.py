@@ -2,6 +2,7 @@
 
     MlxttsError
       UsageError         the caller asked for something that cannot be meant (exit status 2)
+        OptionError      ... by an option, or an argument of that name
       WireError          a stream that is not what it should be; says where
         TokensError      ... in token lines: the line number
         Pcm0Error        ... in PCM0: the byte offset
@@ -29,6 +30,20 @@ class MlxttsError(Exception):
 
 class UsageError(MlxttsError):
     status = 2
+
+
+class OptionError(UsageError):
+    """What an argument cannot be: `option` is its name in Python, where the message has it too; a
+    command says it as the option that it is there."""
+
+    def __init__(self, option: str, reason: str, value: object = None) -> None:
+        self._rest = f"{'' if value is None else f' {value}'}: {reason}"
+        super().__init__(option + self._rest)
+        self.option = option
+
+    @property
+    def as_option(self) -> str:
+        return f"--{self.option.replace('_', '-')}{self._rest}"
 
 
 class WireError(MlxttsError):
@@ -97,8 +112,8 @@ def subject(name: str) -> Iterator[None]:
 
 
 def describe(error: MlxttsError | OSError) -> str:
-    """`subject: reason`, in one line."""
-    reason = str(error)
+    """`subject: reason`, in one line, as a command says it."""
+    reason = error.as_option if isinstance(error, OptionError) else str(error)
     name = getattr(error, "subject", None)
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror

@@ -295,7 +295,7 @@ def test_a_model_in_memory(tmp_path: Path, tied: bool) -> None:
     np.testing.assert_array_equal(outputs(model), before)
     with pytest.raises(ModelError, match="quantised already"):
         quantize_model(model, changed, 32, 8)
-    with pytest.raises(UsageError, match="--bits 7"):
+    with pytest.raises(UsageError, match="bits 7"):
         quantize_model(model, config, 32, 7)
 
 

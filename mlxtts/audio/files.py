@@ -11,7 +11,7 @@ from typing import Protocol
 from mlxtts.audio import wav
 from mlxtts.audio.resample import Samples
 from mlxtts.audio.sink import Sink, Spool
-from mlxtts.errors import AudioError, UsageError
+from mlxtts.errors import AudioError, OptionError, UsageError
 
 PCM = tuple(wav.SUBTYPES)
 SUBTYPES = {
@@ -59,7 +59,7 @@ def subtype_of(format: str, name: str | None) -> str:
     choices = SUBTYPES[format]
     subtype = choices[0] if name is None else name.upper()
     if subtype not in choices:
-        raise UsageError(f"--subtype {name}: {format} has {', '.join(choices)}")
+        raise OptionError("subtype", f"{format} has {', '.join(choices)}", name)
     return subtype
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mlxtts.audio.chunks import WIDTH, Rechunk, Trim
 from mlxtts.codecs import Codec, Eager, Pending, Samples, Stream
-from mlxtts.errors import TokensError, UsageError, VoiceError
+from mlxtts.errors import OptionError, TokensError, UsageError, VoiceError
 from mlxtts.nn import on_cpu
 from mlxtts.nn.random import key
 from mlxtts.wire.tokens import Begin, Codes
@@ -53,13 +53,12 @@ class Options:
         """Raises UsageError for what this codec cannot do."""
         tokens, size, length = self.chunk_tokens, codec.frame_codes, self.chunk_ms
         if length is not None and not 0 < length < math.inf:
-            raise UsageError(f"--chunk-ms {length:g}: must be above 0")
+            raise OptionError("chunk_ms", "must be above 0", f"{length:g}")
         if tokens is not None and not size:
-            raise UsageError(f"--chunk-tokens {tokens}: this codec decodes whole segments")
+            raise OptionError("chunk_tokens", "this codec decodes whole segments", tokens)
         if tokens is not None and (tokens < 1 or tokens % size):
-            raise UsageError(
-                f"--chunk-tokens {tokens}: must be a multiple of {size}, the codes of a frame"
-            )
+            reason = f"must be a multiple of {size}, the codes of a frame"
+            raise OptionError("chunk_tokens", reason, tokens)
 
 
 @dataclass(frozen=True)

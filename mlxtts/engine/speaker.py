@@ -12,7 +12,7 @@ from mlxtts.engine.engine import Engine
 from mlxtts.engine.example import Recording, listen
 from mlxtts.engine.request import Request
 from mlxtts.engine.synthesis import Synthesis
-from mlxtts.errors import UsageError
+from mlxtts.errors import OptionError, UsageError
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Frontend
 from mlxtts.text.lines import Utterance
@@ -119,7 +119,7 @@ class Speaker:
         there is one: raises UsageError if the model cannot take it, and what `listen` raises."""
         models.choose_voice(self.config, voice, self.accent(language))
         if recording is None and said is not None:
-            raise UsageError("what is said in a recording needs that recording: --ref-audio")
+            raise OptionError("ref_text", "needs the recording in which it is said")
         if recording is not None:
             self.example = self._listen(recording, said)
 
@@ -128,7 +128,7 @@ class Speaker:
         if not longest:
             raise UsageError(f"{self.name} cannot take the voice of a recording")
         if not (said and said.strip()):
-            raise UsageError("a recording for its voice needs what is said in it: --ref-text")
+            raise OptionError("ref_audio", "needs what is said in it")
         encoder = codecs.load_encoder(*self._located_codec())
         return listen(encoder, recording, said.strip(), self.config.sample_rate, longest)
 
@@ -136,17 +136,17 @@ class Speaker:
         """The model's sampling, but for what is given and not None. Raises UsageError."""
         given = {name: x for name, x in given.items() if x is not None}
         if self.config.sampling is None and given:
-            name = next(iter(given)).replace("_", "-")
-            raise UsageError(f"--{name}: {self.name} draws nothing, so nothing can be set for it")
+            reason = f"{self.name} draws nothing, so nothing can be set for it"
+            raise OptionError(next(iter(given)), reason)
         return replace(self.config.sampling or Sampling(), **given)
 
     def frames(self, max_tokens: int | None) -> int | None:
         """Whole frames in so many tokens. Raises UsageError if there is none."""
         size = self.config.frame_codes
         if max_tokens is not None and not size:
-            raise UsageError(f"--max-tokens: {self.name} speaks no tokens that could be counted")
+            raise OptionError("max_tokens", f"{self.name} speaks no tokens that could be counted")
         if max_tokens is not None and max_tokens < size:
-            raise UsageError(f"--max-tokens: must be at least {size}, the tokens of a frame")
+            raise OptionError("max_tokens", f"must be at least {size}, the tokens of a frame")
         return max_tokens and max_tokens // size
 
     def request(
@@ -188,7 +188,7 @@ class Speaker:
         model cannot speak at."""
         speeds = self.config.speeds
         if speed is not None and speeds is None:
-            raise UsageError(f"--speed: {self.name} has one speed: see mlxtts-tempo")
+            raise OptionError("speed", f"{self.name} has one speed: see mlxtts-tempo")
         if speed is not None and speeds and not speeds[0] <= speed <= speeds[1]:
-            raise UsageError(f"--speed {speed:g}: must be {speeds[0]:g} to {speeds[1]:g}")
+            raise OptionError("speed", f"must be {speeds[0]:g} to {speeds[1]:g}", f"{speed:g}")
         return self.config.extra(voice, speed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from mlxtts.errors import UsageError
+from mlxtts.errors import OptionError
 from mlxtts.nn import Module, cuda, mx, on_cpu, on_cuda
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.quantization import unpack
@@ -90,11 +90,11 @@ class Rows:
 
     def _check_packed(self, bits: int, shape: Shape) -> None:
         if not self._in_place:
-            raise UsageError(f"--cache-bits {bits}: needs a GPU of NVIDIA's")
+            raise OptionError("cache_bits", "needs a GPU of NVIDIA's", bits)
         heads = shape.num_attention_heads, shape.num_key_value_heads, shape.head_dim
         if not cuda.fits_packed(*heads):
             reason = "heads of 64 or 128 numbers, at most 4 of them for the same keys"
-            raise UsageError(f"--cache-bits {bits}: needs {reason}")
+            raise OptionError("cache_bits", f"needs {reason}", bits)
 
     def read(self, pieces: Sequence[tuple[Prompt, int]]) -> None:
         whole = [

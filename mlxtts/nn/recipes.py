@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mlxtts.errors import UsageError
+from mlxtts.errors import OptionError
 from mlxtts.nn.quantization import MODES, Packing
 
 RECIPES = {"mixed_2_6": (2, 6), "mixed_3_4": (3, 4), "mixed_3_6": (3, 6), "mixed_4_6": (4, 6)}
@@ -65,15 +65,15 @@ class Manner:
         for bits beside a recipe, which has its own."""
         if recipe is not None:
             if recipe not in RECIPES:
-                raise UsageError(f"--recipe {recipe}: there are {', '.join(RECIPES)}")
+                raise OptionError("recipe", f"there are {', '.join(RECIPES)}", recipe)
             if mode != AFFINE or bits is not None:
-                raise UsageError(f"--recipe {recipe}: says itself how many bits, in mode {AFFINE}")
+                raise OptionError("recipe", f"says itself how many bits, in mode {AFFINE}", recipe)
             bits = RECIPES[recipe][0]
-        packing = _packing(mode, group_size, bits, "--bits")
+        packing = _packing(mode, group_size, bits, "bits")
         head = None
         if head_bits is not None:
             same = packing.group_size if mode == AFFINE else None
-            head = _packing(AFFINE, same, head_bits, "--head-bits")
+            head = _packing(AFFINE, same, head_bits, "head_bits")
         favoured = replace(packing, bits=RECIPES[recipe][1]) if recipe else packing
         return cls(packing, favoured, head)
 
@@ -90,10 +90,10 @@ class Manner:
 
 def _packing(mode: str, group_size: int | None, bits: int | None, option: str) -> Packing:
     if mode not in MODES:
-        raise UsageError(f"--mode {mode}: there are {', '.join(MODES)}")
+        raise OptionError("mode", f"there are {', '.join(MODES)}", mode)
     group_sizes, choices = MODES[mode]
     return Packing(
-        _known(group_size, group_sizes, mode, "--group-size"),
+        _known(group_size, group_sizes, mode, "group_size"),
         _known(bits, choices, mode, option),
         mode,
     )
@@ -102,5 +102,5 @@ def _packing(mode: str, group_size: int | None, bits: int | None, option: str) -
 def _known(value: int | None, choices: tuple[int, ...], mode: str, option: str) -> int:
     if value is not None and value not in choices:
         some = ", ".join(map(str, sorted(choices)))
-        raise UsageError(f"{option} {value}: mode {mode} has {some}")
+        raise OptionError(option, f"mode {mode} has {some}", value)
     return value or choices[0]

@@ -12,7 +12,7 @@ from mlxtts import hub
 from mlxtts.audio.smooth import Smooth
 from mlxtts.codecs.utterance import Options
 from mlxtts.engine import Request, Speaker
-from mlxtts.errors import UsageError, VoiceError
+from mlxtts.errors import OptionError, UsageError, VoiceError
 from mlxtts.serve.protocol import ProtocolError, Start
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
@@ -44,7 +44,8 @@ def make(speaker: Speaker, start: Start, model: str, voice: str | None) -> Plan:
     except VoiceError as error:
         raise ProtocolError("voice", str(error), voices=error.voices) from None
     except UsageError as error:
-        raise ProtocolError("option", str(error).removeprefix("--")) from None
+        more = {"option": error.option} if isinstance(error, OptionError) else {}
+        raise ProtocolError("option", str(error), **more) from None
     return Plan(
         request=request,
         options=_options(start, speaker.config.frame_codes),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
 
-from mlxtts.errors import UsageError
+from mlxtts.errors import OptionError
 
 LINE, LINES = 42, 2  # letters in a line, and lines: what is usual
 SUFFIXES = (".srt", ".vtt")
@@ -68,7 +68,7 @@ class Track:
     def __init__(self, path: str) -> None:
         self._kind = next((s for s in SUFFIXES if path.lower().endswith(s)), "")
         if not self._kind:
-            raise UsageError(f"--captions {path}: must end in {' or '.join(SUFFIXES)}")
+            raise OptionError("captions", f"must end in {' or '.join(SUFFIXES)}", path)
         self._count = 0
 
     @property

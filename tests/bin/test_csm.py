@@ -101,9 +101,9 @@ def test_the_voice_of_a_recording(run: Run, model: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ("--ref-text a", "what is said in a recording needs that recording: --ref-audio"),
+        ("--ref-text a", "--ref-text: needs the recording in which it is said"),
         ("--ref-audio cut.wav --ref-text a", "cut.wav: cut short: 956 of 17640 bytes"),
-        ("--ref-audio me.wav", "a recording for its voice needs what is said in it: --ref-text"),
+        ("--ref-audio me.wav", "--ref-audio: needs what is said in it"),
         ("--ref-audio none.wav --ref-text a", "none.wav: No such file or directory"),
         ("--ref-audio text.wav --ref-text a", "text.wav: Format not recognised"),
         ("--ref-audio long.wav --ref-text a", "a recording for its voice must be one of 0 to 30 s"),

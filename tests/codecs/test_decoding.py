@@ -100,7 +100,7 @@ def test_a_stream_that_breaks_off_is_heard_until_then() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(UsageError, match=r"--chunk-tokens 3: must be a multiple of 2, the codes"):
+    with pytest.raises(UsageError, match=r"chunk_tokens 3: must be a multiple of 2, the codes"):
         decode([HEADER], chunk_tokens=3)
     with pytest.raises(ModelError, match="codec 'here' has 8000 Hz, the tokens are for 24000"):
         decode([Header("fake", "here", 24_000)])

@@ -71,7 +71,7 @@ def test_options_are_an_utterances_own() -> None:
         for name in "12"
     }
     assert sizes == {"1": {40, 80}, "2": {16}}
-    with pytest.raises(UsageError, match="--chunk-tokens 3"):
+    with pytest.raises(UsageError, match="chunk_tokens 3"):
         s.add(request("3", "a"), Options(chunk_tokens=3))
     assert s.idle
 

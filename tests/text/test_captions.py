@@ -66,7 +66,7 @@ def test_vtt() -> None:
 
 
 def test_other_names() -> None:
-    with pytest.raises(UsageError, match=r"--captions x\.txt: must end in \.srt or \.vtt"):
+    with pytest.raises(UsageError, match=r"^captions x\.txt: must end in \.srt or \.vtt"):
         Track("x.txt")
 
 

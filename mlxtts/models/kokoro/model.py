@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlxtts.codecs.kokoro import Codec
 from mlxtts.codecs.kokoro import load as load_codec
-from mlxtts.errors import UsageError
+from mlxtts.errors import OptionError
 from mlxtts.models import Example, Frame
 from mlxtts.models.kokoro.config import Config
 from mlxtts.nn import mx
@@ -83,7 +83,7 @@ class Model:
 
     def batch(self, width: int = 1, cache_bits: int = 16) -> Batch:
         if cache_bits != 16:
-            raise UsageError(f"--cache-bits {cache_bits}: this model keeps no keys and values")
+            raise OptionError("cache_bits", "this model keeps no keys and values", cache_bits)
         return Batch()
 
     def expectations(self, text: str, voice: str, frames: Sequence[str]) -> list[mx.array]:

@@ -48,7 +48,7 @@ def test_no_voices(tmp_path: Path) -> None:
 
 
 def test_there_are_no_keys_to_hold_in_8_bits(folder: Path) -> None:
-    with pytest.raises(UsageError, match="--cache-bits 8: this model keeps no keys and values"):
+    with pytest.raises(UsageError, match="cache_bits 8: this model keeps no keys and values"):
         load(folder, Config.read(folder)).batch(cache_bits=8)
 
 

@@ -113,7 +113,7 @@ def test_a_prompt_read_in_pieces(model: Model, expected: list[list[list[int]]]) 
 
 def test_heads_without_a_kernel_for_8_bits(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "on_cuda", lambda: True)
-    with pytest.raises(UsageError, match="--cache-bits 8: needs heads of 64 or 128 numbers"):
+    with pytest.raises(UsageError, match="cache_bits 8: needs heads of 64 or 128 numbers"):
         Batch(model, 2, 8)
     assert cuda.fits_packed(24, 8, 128)
     assert not cuda.fits_packed(10, 2, 128)
