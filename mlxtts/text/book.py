@@ -22,7 +22,10 @@ UNWRAPPED = 120  # letters of a line that is a whole paragraph
 LONGEST_HEADING = 120
 CONTENTS = 3  # headings that may follow each other; more are a table of contents
 
-KINDS = "chapter|part|book|act|scene|canto|letter|volume|stave|section"
+KINDS = (
+    "chapter|part|book|act|scene|canto|letter|volume|stave|section|chapitre|partie|livre|tome|"
+    "kapitel|teil|buch|cap[ií]tulo|parte|libro|livro|tomo|capitolo|अध्याय"
+)
 NUMBERS = (
     r"\d+|[ivxlcdm]+|the (?:first|last|\w+th|second|third)|one|two|three|four|five|six|seven|eight"
     r"|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
@@ -31,7 +34,9 @@ NUMBERS = (
 TITLE = r"\s*[.:)—–-].*|(?-i:\s+(?=[\"“'A-Z]).*(?<![.,;]))|"
 ALONE = "prologue|epilogue|preface|introduction|foreword|afterword|conclusion|appendix(?: [a-z])?"
 HEADING = re.compile(
-    rf"(?:{KINDS})\s+(?:{NUMBERS})(?:{TITLE})|(?:{ALONE})\.?|(?-i:[IVXLC]+)\.?", re.I
+    rf"(?:{KINDS})\s+(?:{NUMBERS})(?:{TITLE})|(?:{ALONE})\.?|(?-i:[IVXLC]+)\.?"
+    r"|第[\d一二三四五六七八九十百]+[章回節节話话卷部].*",
+    re.I,
 )
 TITLES = {"contents", "table of contents"}
 MARKDOWN = re.compile(r"#{1,3}\s+(.*?)[\s#]*")
@@ -40,6 +45,11 @@ GUTENBERG = re.compile(
 )
 LEFT_OUT = re.compile(r"\[Illustration(?:: [^\]]*)?\]|(?<=\S)\[\d{1,3}\]|\u00ad")
 """Pictures, the numbers of footnotes, and places where a word may be divided."""
+EAST = r"[\u3000-\u30ff\u3400-\u9fff\uff01-\uff60]"
+NO_SPACE = re.compile(rf"(?<={EAST})[^\S\n]*\n\s*(?={EAST})")
+"""The end of a line in Chinese or Japanese, where others have a space."""
+ADDRESS = re.compile("[!-~]{40,}")
+"""What cannot be wrapped, such as the address of a page."""
 ENDED = re.compile(r"[.!?…:][\"'”’)\]_*]*$")
 BREAK = ""
 """Stands for a break between scenes."""
@@ -129,11 +139,16 @@ def lines(chapters: Iterable[tuple[int, Chapter]]) -> Iterator[str]:
         space = 4
 
 
+def spaced(text: str) -> str:
+    """The text with one space between words, as if it had no lines."""
+    return " ".join(NO_SPACE.sub("", text).split())
+
+
 def _blocks(text: str) -> Iterator[str]:
     """What empty lines part. Where lines are as long as paragraphs, each is a block."""
     for block in re.split(r"\n(?:[^\S\n]*\n)+", _within(text).strip("\n")):
         rows = block.split("\n")
-        if max(map(len, rows)) > UNWRAPPED:
+        if any(len(ADDRESS.sub("", row)) > UNWRAPPED for row in rows):
             yield from rows
         elif not _is_contents(rows):
             yield block
@@ -151,7 +166,7 @@ def _heading(block: str) -> str:
     """The heading that a block is, or nothing."""
     if len(block) > 2 * LONGEST_HEADING:
         return ""
-    rows = [" ".join(row.split()) for row in block.strip().split("\n")]
+    rows = [spaced(row) for row in block.strip().split("\n")]
     if len(rows) == 1 and (match := MARKDOWN.fullmatch(rows[0])):
         return match[1]
     joined = " ".join(row if row.endswith((".", ":", "-", "—")) else f"{row}." for row in rows)
@@ -180,20 +195,25 @@ def _without_contents(headings: list[str]) -> list[str]:
 
 def _paragraphs(block: str) -> Iterator[str]:
     """The paragraphs in a block of lines."""
-    paragraph = ""
+    rows: list[str] = []
     for row in block.split("\n"):
-        stripped = " ".join(row.split())
-        if parts_scenes(stripped):
-            yield from filter(None, [paragraph])
+        said = spaced(row)
+        if parts_scenes(said):
+            yield from filter(None, ["".join(rows)])
             yield BREAK
-            paragraph = ""
-        elif not paragraph or (row[:1].isspace() and ENDED.search(paragraph)):
-            yield from filter(None, [paragraph])
-            paragraph = stripped
-        else:
-            joined = re.search(r"(?:\w-|--|—)$", paragraph)
-            paragraph += stripped if joined else f" {stripped}"
-    yield from filter(None, [paragraph])
+            rows = []
+        elif rows and row[:1].isspace() and ENDED.search(rows[-1]):
+            yield "".join(rows)
+            rows = [said]
+        elif said:
+            rows += [_between(rows[-1], said), said] if rows else [said]
+    yield from filter(None, ["".join(rows)])
+
+
+def _between(row: str, following: str) -> str:
+    """What joins two lines of a paragraph."""
+    words_go_on = re.search(r"(?:\w-|--|—)$", row[-2:])
+    return "" if words_go_on or NO_SPACE.search(f"{row[-1:]}\n{following[:1]}") else " "
 
 
 def _pieces(paragraph: str) -> list[str]:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from mlxtts.errors import TextError
-from mlxtts.text.book import BREAK, LEFT_OUT, Chapter, whole
+from mlxtts.text.book import BREAK, LEFT_OUT, Chapter, spaced, whole
 from mlxtts.text.lines import parts_scenes
 
 LARGEST = 1 << 26  # bytes of a page
@@ -216,7 +216,7 @@ class _Reader:
 
     def end(self, block: str) -> None:
         """The text since the last end is all of its block, or of a part of it."""
-        text = " ".join(LEFT_OUT.sub("", self._text).split())
+        text = spaced(LEFT_OUT.sub("", self._text))
         self._text = ""
         if parts_scenes(text):
             self.parts.append((block, BREAK))

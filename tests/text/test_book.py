@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -30,9 +31,17 @@ def test_what_parts_a_word_or_a_thought_at_the_end_of_a_line() -> None:
     ]
 
 
+def test_lines_of_chinese_and_japanese_are_joined_without_a_space() -> None:
+    assert chapters("吾輩は猫で\nある。名前は\nまだ Cat\nない。\n한국\n말") == [
+        ("", ["吾輩は猫である。名前はまだ Cat ない。 한국 말"])
+    ]
+
+
 def test_long_lines_are_paragraphs() -> None:
     long = "word " * 30 + "end."
     assert chapters(f"{long}\nHello.\n{long}") == [("", [long, "Hello.", long])]
+    address = "https://example.org/" + "x" * 150
+    assert chapters(f"See\n{address}\nfor more.") == [("", [f"See {address} for more."])]
 
 
 @pytest.mark.parametrize("line", ["* * *", "***", "---", "      *      *", "#", "⁂", "— — —"])
@@ -56,6 +65,10 @@ def test_scenes(line: str) -> None:
         "EPILOGUE.",
         "IV.",
         "XII",
+        "Chapitre 3 : La mer",
+        "KAPITEL IV",
+        "Capítulo 2",
+        "第十二章 海",
     ],
 )
 def test_headings(heading: str) -> None:
@@ -175,4 +188,12 @@ def test_no_word_is_lost(rows: list[str], between: str) -> None:
         return
     found = "\n".join(lines(enumerate(plain(text))))
     said = [json.loads(line)["text"] for line in found.splitlines() if line]
-    assert " ".join(said).split() == text.split()
+    assert "".join(" ".join(said).split()) == "".join(text.split())
+
+
+def test_a_paragraph_of_many_lines_takes_no_longer_than_many_paragraphs() -> None:
+    rows = ["It was a dark and stormy night, and the rain fell in torrents, except"] * 50_000
+    started = time.perf_counter()
+    [[whole]] = [chapter.paragraphs for chapter in plain("\n".join(rows))]
+    assert whole == " ".join(rows)
+    assert time.perf_counter() - started < 10
