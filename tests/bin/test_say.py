@@ -44,6 +44,20 @@ def test_files_keep_the_numbers_of_their_lines(run: Run, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p_000.wav", "p_002.wav"]
 
 
+def test_several_lines_at_a_time(run: Run, tmp_path: Path) -> None:
+    lines = b"One, two.\n\n...\nThree.\n* * *\nFour, five, six.\nSeven.\n"
+    for options in ("--file-prefix one", "--width 3 --file-prefix many"):
+        done = run(f"mlxtts-say --temperature 0 {options}", stdin=lines)
+        reason = "mlxtts-say: stdin: line 3: nothing to speak in '...'"
+        assert (done.returncode, error_of(done)) == (1, reason)
+    names = sorted(path.name[4:] for path in tmp_path.glob("one_*"))
+    assert names == ["000.wav", "002.wav", "003.wav", "004.wav"]
+    for name in names:
+        one, many = (soundfile.read(tmp_path / f"{way}_{name}")[0] for way in ("one", "many"))
+        assert one.shape == many.shape
+        assert abs(one - many).max() < 0.01
+
+
 def test_wav_to_a_pipe(run: Run) -> None:
     done = run("mlxtts-say -o - Oh | wc -c")
     assert int(done.stdout) > 10_000
