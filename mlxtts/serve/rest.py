@@ -117,7 +117,8 @@ def routes(speech: Speech, access: Access) -> Sequence[BaseRoute]:
 async def _body(request: Request, most: int) -> bytes:
     """Raises ProtocolError for one that is too long, does not come to its end in time or is not
     JSON by its type, since that is what a page of anybody's cannot send unasked."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
         raise ProtocolError("type", "the content type must be application/json")
 
     async def read() -> bytes:

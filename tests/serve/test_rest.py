@@ -172,6 +172,7 @@ def test_what_is_wrong(
         ("POST", b"[]", JSON, 400),
         ("POST", b"\xff", JSON, 400),
         ("POST", b"", JSON, 400),
+        ("POST", b"{}", {"content-type": "Application/JSON; charset=utf-8"}, 400),
         ("POST", b'{"input":"a"}', {"content-type": "text/plain"}, 415),
         ("POST", b'{"input":"a"}', {}, 415),
         ("GET", None, {}, 405),
