@@ -51,6 +51,7 @@ NO_SPACE = re.compile(rf"(?<={EAST})[^\S\n]*\n\s*(?={EAST})")
 ADDRESS = re.compile("[!-~]{40,}")
 """What cannot be wrapped, such as the address of a page."""
 ENDED = re.compile(r"[.!?…:][\"'”’)\]_*]*$")
+WORD = re.compile(r"[^\W_]")
 BREAK = ""
 """Stands for a break between scenes."""
 
@@ -69,8 +70,9 @@ class Chapter:
         return self.title or " ".join(self.heading)
 
     def add(self, text: str) -> None:
-        """A paragraph, or a BREAK, which is nothing after another or before the first."""
-        if text or (self.paragraphs and self.paragraphs[-1] != BREAK):
+        """A paragraph, unless it has no word, or a BREAK, which is nothing after another or before
+        the first."""
+        if WORD.search(text) or (text == BREAK != (self.paragraphs or [BREAK])[-1]):
             self.paragraphs.append(text)
 
     def under(self, other: Chapter) -> Chapter:

@@ -93,7 +93,7 @@ class _Book:
                 title = contents.get((page, text)) if kind == "id" else None
                 if title is not None or (kind in CHAPTERS and not contents):
                     found.append(Chapter(title or ""))
-                if kind in HEADINGS and not found[-1].paragraphs:
+                if text and kind in HEADINGS and not found[-1].paragraphs:
                     found[-1].heading.append(text)
                 elif kind != "id":
                     found[-1].add(text)

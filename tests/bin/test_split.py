@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
 import soundfile
 
-from tests.conftest import Run, error_of
+from tests.conftest import ROOT, Run, error_of, needs
 from tests.text.test_epub import PAGES, book, link
 
 TEXT = b"A Title\n\nChapter 1\n\nOne *is*\none.\n\n* * *\n\nTwo.\n\nChapter 2\n\nThree.\n"
@@ -54,6 +55,36 @@ def test_chapters_become_files_and_sound(run: Run, tmp_path: Path) -> None:
 
 def test_a_text_without_line_ends_is_read(run: Run) -> None:
     assert run("mlxtts-split", stdin=b"Oh.").stdout == b'{"id": "1.1", "text": "Oh."}\n'
+
+
+@needs("ffmpeg")
+def test_the_script_for_audio_books(run: Run, tmp_path: Path) -> None:
+    """Begun again after it was stopped in the second chapter."""
+    (tmp_path / "book.txt").write_bytes(TEXT.replace(b"Chapter 1", b"Chapter 1: A=B; #c"))
+    script = f"{ROOT / 'examples' / 'mlxtts-book'} book.txt out.m4b --temperature 0"
+    limit = "PATH=$PWD:$PATH"  # finds one that says the first chapter only
+    (tmp_path / "mlxtts-say").write_text(
+        '#!/bin/sh\ncase "$*" in *002.flac*) exit 1;; esac\nPATH=${PATH#*:} exec mlxtts-say "$@"\n'
+    )
+    (tmp_path / "mlxtts-say").chmod(0o755)
+    assert run(f"{limit} {script}").returncode == 1
+    first = tmp_path / "out.m4b.parts" / "c_001.flac"
+    before = first.stat()
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.m4b.parts"]
+    done = run(f"cp -p {first} kept.flac; {script}")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "kept.flac").stat().st_mtime == before.st_mtime
+    assert [path.name for path in tmp_path.glob("out*")] == ["out.m4b"]
+    entries = "ffprobe -v error -show_chapters -show_entries format=duration -of json out.m4b"
+    told = json.loads(run(entries).stdout)
+    titles = [chapter["tags"]["title"] for chapter in told["chapters"]]
+    assert titles == ["-", "Chapter 1: A=B; #c", "Chapter 2"]
+    starts = [float(chapter["start_time"]) for chapter in told["chapters"]]
+    assert starts[1] == pytest.approx(soundfile.info(tmp_path / "kept.flac").duration, abs=0.01)
+    assert starts == sorted(starts)
+    assert float(told["chapters"][-1]["end_time"]) == pytest.approx(
+        float(told["format"]["duration"]), abs=0.1
+    )
 
 
 def test_bad_input(run: Run, tmp_path: Path) -> None:

@@ -31,6 +31,10 @@ def test_what_parts_a_word_or_a_thought_at_the_end_of_a_line() -> None:
     ]
 
 
+def test_what_has_no_word_is_not_said() -> None:
+    assert chapters("“...”\n\nOh.\n\n?!\n\n. . .\n\n7\n\n_") == [("", ["Oh.", "7"])]
+
+
 def test_lines_of_chinese_and_japanese_are_joined_without_a_space() -> None:
     assert chapters("吾輩は猫で\nある。名前は\nまだ Cat\nない。\n한국\n말") == [
         ("", ["吾輩は猫である。名前はまだ Cat ない。 한국 말"])
@@ -175,7 +179,7 @@ def test_a_long_paragraph_is_divided_between_sentences() -> None:
     assert all(len(json.loads(text)["text"]) <= LONGEST for text in (cut, rest))
 
 
-words = st.text("abcäÉ字.,!?'()", min_size=1, max_size=9)
+words = st.text("abcäÉ字.,!?'()", max_size=9).map(lambda word: f"a{word}")
 text_lines = st.lists(words, max_size=12).map(" ".join)
 
 

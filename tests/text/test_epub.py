@@ -123,7 +123,11 @@ def test_text() -> None:
 
 
 def test_scenes() -> None:
-    assert said("<hr/><p>One.</p><hr/><p>* * *</p><p>Two.</p><hr/>") == ["One.", BREAK, "Two."]
+    assert said("<h2>* * *</h2><hr/><p>...</p><p>One.</p><hr/><p>* * *</p><p>Two.</p><hr/>") == [
+        "One.",
+        BREAK,
+        "Two.",
+    ]
 
 
 def test_what_is_not_read_out() -> None:
