@@ -11,43 +11,27 @@ import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from mlxtts.errors import TextError
+from mlxtts.text.headings import NO_SPACE, markdown, parts, spaced
 from mlxtts.text.lines import parts_scenes
 from mlxtts.text.sentences import extent, fit, sentences
 
 LONGEST = 1000  # letters of an utterance; a longer paragraph is divided between sentences
 UNWRAPPED = 120  # letters of a line that is a whole paragraph
-LONGEST_HEADING = 120
-CONTENTS = 3  # headings that may follow each other; more are a table of contents
-
-KINDS = (
-    "chapter|part|book|act|scene|canto|letter|volume|stave|section|chapitre|partie|livre|tome|"
-    "kapitel|teil|buch|cap[ií]tulo|parte|libro|livro|tomo|capitolo|अध्याय"
-)
-NUMBERS = (
-    r"\d+|[ivxlcdm]+|the (?:first|last|\w+th|second|third)|one|two|three|four|five|six|seven|eight"
-    r"|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
-    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?"
-)
-TITLE = r"\s*[.:)—–-].*|(?-i:\s+(?=[\"“'A-Z]).*(?<![.,;]))|"
-ALONE = "prologue|epilogue|preface|introduction|foreword|afterword|conclusion|appendix(?: [a-z])?"
-HEADING = re.compile(
-    rf"(?:{KINDS})\s+(?:{NUMBERS})(?:{TITLE})|(?:{ALONE})\.?|(?-i:[IVXLC]+)\.?"
-    r"|第[\d一二三四五六七八九十百]+[章回節节話话卷部].*",
-    re.I,
-)
-TITLES = {"contents", "table of contents"}
-MARKDOWN = re.compile(r"#{1,3}\s+(.*?)[\s#]*")
+UNDERLINE = re.compile(r"={3,}\s*")
+FENCE = re.compile(r"\s*(?:```|~~~)")
 GUTENBERG = re.compile(
-    r"^ *\*\*\* *(START|END) OF (?:THE|THIS) PROJECT GUTENBERG EBOOK\b[^*]*\*\*\*$", re.I | re.M
+    r"^[^\S\n]*\*\*\* *(START|END) OF (?:THE|THIS) PROJECT GUTENBERG EBOOK\b"
+    r"(?:.|\n){0,300}?\*\*\*[^\S\n]*$",
+    re.I | re.M,
 )
-LEFT_OUT = re.compile(r"\[Illustration(?:: [^\]]*)?\]|(?<=\S)\[\d{1,3}\]|\u00ad")
-"""Pictures, the numbers of footnotes, and places where a word may be divided."""
-EAST = r"[\u3000-\u30ff\u3400-\u9fff\uff01-\uff60]"
-NO_SPACE = re.compile(rf"(?<={EAST})[^\S\n]*\n\s*(?={EAST})")
-"""The end of a line in Chinese or Japanese, where others have a space."""
+GUTENBERG_END = re.compile(r"^End of (?:the |this )?Project Gutenberg.*$", re.I | re.M)
+LEFT_OUT = re.compile(r"\[Illustration(?::\s(?:[^][]|\[[^][]{0,300}\]){0,2000})?\]|\u00ad", re.I)
+"""Pictures, and places where a word may be divided."""
+NOTE = re.compile(r"(?<=\S)\[\d{1,3}\]")
+NOTES = re.compile(r"^\s*\[(?:Footnote )?\d{1,3}[\]:]", re.M)
+"""A footnote's number, and where there are such."""
 ADDRESS = re.compile("[!-~]{40,}")
 """What cannot be wrapped, such as the address of a page."""
 ENDED = re.compile(r"[.!?…:][\"'”’)\]_*]*$")
@@ -98,13 +82,11 @@ def plain(text: str) -> list[Chapter]:
     parted by an empty line, or begin with an indent after the end of a sentence. Raises TextError
     if there is no text."""
     chapters = [Chapter()]
-    for headed, group in groupby(_blocks(text), lambda block: bool(_heading(block))):
-        blocks = list(group)
-        if not headed:
-            for paragraph in (p for block in blocks for p in _paragraphs(block)):
-                chapters[-1].add(paragraph)
-        elif heading := _without_contents([_heading(block) for block in blocks]):
+    for heading, blocks in parts([*_blocks(_within(text))]):
+        if heading:
             chapters.append(Chapter(heading=heading))
+        for paragraph in (p for block in blocks for p in _paragraphs(block)):
+            chapters[-1].add(paragraph)
     return whole(chapters)
 
 
@@ -141,58 +123,44 @@ def lines(chapters: Iterable[tuple[int, Chapter]]) -> Iterator[str]:
         space = 4
 
 
-def spaced(text: str) -> str:
-    """The text with one space between words, as if it had no lines."""
-    return " ".join(NO_SPACE.sub("", text).split())
-
-
-def _blocks(text: str) -> Iterator[str]:
-    """What empty lines part. Where lines are as long as paragraphs, each is a block."""
-    for block in re.split(r"\n(?:[^\S\n]*\n)+", _within(text).strip("\n")):
-        rows = block.split("\n")
-        if any(len(ADDRESS.sub("", row)) > UNWRAPPED for row in rows):
-            yield from rows
-        elif not _is_contents(rows):
-            yield block
-
-
 def _within(text: str) -> str:
     """The text without what Project Gutenberg puts around it, and what is not to be spoken."""
     text = re.sub(r"\r\n?|\f|[\u2028\u2029]", "\n", text)
-    for match in reversed([*GUTENBERG.finditer(text)]):
-        text = text[match.end() :] if match[1].upper() == "START" else text[: match.start()]
-    return LEFT_OUT.sub("", text)
+    books: list[str] = []
+    at: int | None = 0
+    for match in GUTENBERG.finditer(text):
+        if match[1].upper() == "START":
+            at = match.end()
+        elif at is not None:
+            books.append(text[at : match.start()])
+            at = None
+    if at is not None:
+        books.append(text[at:])
+    text = LEFT_OUT.sub("", GUTENBERG_END.sub("", "\n\n".join(books)))
+    return NOTE.sub("", text) if NOTES.search(text) else text
 
 
-def _heading(block: str) -> str:
-    """The heading that a block is, or nothing."""
-    if len(block) > 2 * LONGEST_HEADING:
-        return ""
-    rows = [spaced(row) for row in block.strip().split("\n")]
-    if len(rows) == 1 and (match := MARKDOWN.fullmatch(rows[0])):
-        return match[1]
-    joined = " ".join(row if row.endswith((".", ":", "-", "—")) else f"{row}." for row in rows)
-    joined = joined if len(rows) > 1 else rows[0]
-    return joined if len(joined) <= LONGEST_HEADING and HEADING.fullmatch(joined) else ""
+def _blocks(text: str) -> Iterator[str]:
+    """What empty lines part, and headings in Markdown. Where lines are as long as paragraphs, each
+    is a block."""
+    rows: list[str] = []
+    fenced = False
+    for row in [*text.split("\n"), ""]:
+        fenced ^= bool(FENCE.match(row))
+        headed = not fenced and markdown(row)
+        if not row.strip() or headed:
+            yield from rows if any(map(_is_paragraph, rows)) else filter(None, ["\n".join(rows)])
+            rows = []
+        if headed:
+            yield row
+        elif len(rows) == 1 and UNDERLINE.fullmatch(row):
+            yield f"# {rows.pop()}"
+        elif row.strip():
+            rows.append(row)
 
 
-def _is_contents(rows: list[str]) -> bool:
-    """Whether lines that stand together are a table of contents, or its title."""
-    title = " ".join(rows).strip(" .:#*_").casefold()
-    return title in TITLES or sum(bool(_heading(row)) for row in rows) > CONTENTS
-
-
-def _without_contents(headings: list[str]) -> list[str]:
-    """Headings that follow each other, without a table of contents: what comes once more after it
-    is where the text begins."""
-    if len(headings) <= CONTENTS:
-        return headings
-    seen: set[str] = set()
-    for at, heading in enumerate(headings):
-        if heading.casefold() in seen:
-            return _without_contents(headings[at:])
-        seen.add(heading.casefold())
-    return []
+def _is_paragraph(row: str) -> bool:
+    return len(ADDRESS.sub("", row)) > UNWRAPPED
 
 
 def _paragraphs(block: str) -> Iterator[str]:

@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from mlxtts.errors import TextError
-from mlxtts.text.book import BREAK, LEFT_OUT, Chapter, spaced, whole
+from mlxtts.text.book import BREAK, LEFT_OUT, Chapter, whole
+from mlxtts.text.headings import spaced
 from mlxtts.text.lines import parts_scenes
 
 LARGEST = 1 << 26  # bytes of a page

@@ -233,7 +233,7 @@ def test_names_of_formats_and_subtypes() -> None:
     assert [files.format_of(name) for name in ("a.WAV", "b.oga", "c.pcm")] == ["wav", "ogg", "raw"]
     with pytest.raises(UsageError, match=r"a\.xyz: no format has the suffix '\.xyz'"):
         files.format_of("a.xyz")
-    with pytest.raises(UsageError, match="--subtype PCM_99: flac has PCM_16, PCM_24"):
+    with pytest.raises(UsageError, match="subtype PCM_99: flac has PCM_16, PCM_24"):
         files.subtype_of("flac", "PCM_99")
 
 

@@ -97,7 +97,7 @@ def test_no_headings(text: str) -> None:
 
 def test_headings_of_several_lines_and_blocks() -> None:
     assert chapters("Part One\n\nCHAPTER I\nA LONG WAY\n\nText.") == [
-        ("Part One CHAPTER I. A LONG WAY.", ["Text."])
+        ("Part One CHAPTER I. A LONG WAY", ["Text."])
     ]
 
 
@@ -109,13 +109,83 @@ def test_markdown() -> None:
     ]
 
 
-def test_a_table_of_contents_is_left_out() -> None:
-    names = [f"Chapter {n}. Name {n}." for n in range(1, 6)]
-    apart, together = "\n\n".join(names), "\n".join(names)
-    for contents in (apart, together, f"Contents\n\n{apart}", f"CONTENTS.\n{together}"):
-        text = f"A Title\n\n{contents}\n\n" + "\n\n".join(f"{name}\n\nText." for name in names)
-        assert chapters(text) == [("", ["A Title"]), *((name, ["Text."]) for name in names)]
-    assert chapters(f"{apart}\n\nText.") == [("", ["Text."])]
+NAMES = [f"Chapter {n}. Name {n}." for n in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        "\n\n".join(NAMES),
+        "\n".join(NAMES),
+        "  " + "\n  ".join(NAMES),
+        "Contents\n\n" + "\n\n".join(NAMES),
+        "CONTENTS.\n" + "\n".join(NAMES),
+        "Contents\n\n" + "\n".join(f"{name} ..... {n}" for n, name in enumerate(NAMES)),
+        "Contents\n\n" + "\n\n".join(f"{name}.....{n}" for n, name in enumerate(NAMES)),
+        "Contents\n\nOf this and that    7\nOf nothing . . . 9",
+    ],
+)
+def test_a_table_of_contents_is_left_out(contents: str) -> None:
+    body = "\n\n".join(f"{name.upper()}\n\nText." for name in NAMES)
+    found = chapters(f"A Title\n\n{contents}\n\n{body}")
+    assert found == [("", ["A Title"]), *((name.upper(), ["Text."]) for name in NAMES)]
+
+
+def test_a_short_table_of_contents() -> None:
+    text = "Contents\n\nChapter I\n\nChapter II\n\nCHAPTER I\n\nA.\n\nCHAPTER II\n\nB."
+    assert chapters(text) == [("CHAPTER I", ["A."]), ("CHAPTER II", ["B."])]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Section 1. A.\n\nSection 2. B.\n\nSection 3. C.\n\nSection 4. D.", 4),
+        ("I\n\nII\n\nIII\n\nIV", 4),
+        ("So:\n\nPart 1: do it.\nPart 2: do that.\nPart 3: and.\nPart 4: done.\n\nText.", 3),
+        ("```sh\n# one\n# two\n# three\n# four\n```\n\nText.", 2),
+        ("Contents\n\nIt is a bag.", 1),
+    ],
+)
+def test_what_is_no_table_of_contents(text: str, said: int) -> None:
+    found = [text for chapter in plain(text) for text in chapter.heading + chapter.paragraphs]
+    assert len(found) == said
+
+
+def test_many_headings_are_no_deep_water() -> None:
+    [chapter] = plain("# Day\n\n" * 5_000)
+    assert chapter.heading == ["Day"]
+
+
+def test_markdown_without_empty_lines() -> None:
+    text = "# One\nIt begins.\n# Two\nIt goes\non.\nThe Third\n=========\nIt ends."
+    assert chapters(text) == [
+        ("One", ["It begins."]),
+        ("Two", ["It goes on. The Third", BREAK, "It ends."]),
+    ]
+    assert chapters("Title\n=====\n\nText.\n\n* one\n* two") == [
+        ("Title", ["Text.", "* one * two"])
+    ]
+
+
+def test_several_books_of_project_gutenberg() -> None:
+    mark = "*** {} OF THIS PROJECT GUTENBERG EBOOK {} *** "
+    text = "".join(
+        f"Head\n{mark.format('START', name)}\n\n{name}.\n\nEnd of the Project Gutenberg EBook of "
+        f"{name}\n\n{mark.format('END', name)}\n\nLicense\n"
+        for name in ("A*", "B")
+    )
+    assert chapters(text) == [("", ["A*.", "B."])]
+    assert chapters(f"See.\n\n{mark.format('END', 'C')}\n\nLicense") == [("", ["See."])]
+
+
+def test_pictures() -> None:
+    text = "A.\n\n[Illustration: Foo\n\n[_Copyright 1894._]]\n\n[Illustration:\n\n  Bar\n]\n\nB."
+    assert chapters(text) == [("", ["A.", "B."])]
+    assert chapters("x[0] is a[10].") == [("", ["x[0] is a[10]."])]
+    started = time.perf_counter()
+    plain("[Illustration: " * 20_000)
+    plain("." * 200_000 + "\n" + "# " + "#" * 200_000 + "\n\n" + "\u3000" * 200_000 + "a")
+    assert time.perf_counter() - started < 10
 
 
 def test_project_gutenberg() -> None:
@@ -131,10 +201,12 @@ spouting]
 
 One,[12] two.[3] [4] is no note.
 
+[3] A note.
+
 *** END OF THE PROJECT GUTENBERG EBOOK X ***
 
 Licence"""
-    assert chapters(text) == [("", ["One, two. [4] is no note."])]
+    assert chapters(text) == [("", ["One, two. [4] is no note.", "[3] A note."])]
 
 
 @pytest.mark.parametrize("text", ["", " \n\n", "* * *", "[Illustration]", "Contents"])
