@@ -37,6 +37,7 @@ class OptionError(UsageError):
     command says it as the option that it is there."""
 
     def __init__(self, option: str, reason: str, value: object = None) -> None:
+        self._said = reason, value
         self._rest = f"{'' if value is None else f' {value}'}: {reason}"
         super().__init__(option + self._rest)
         self.option = option
@@ -44,6 +45,10 @@ class OptionError(UsageError):
     @property
     def as_option(self) -> str:
         return f"--{self.option.replace('_', '-')}{self._rest}"
+
+    def called(self, option: str) -> OptionError:
+        """The same of an argument with another name."""
+        return OptionError(option, *self._said)
 
 
 class WireError(MlxttsError):

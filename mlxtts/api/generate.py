@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from mlxtts.api import process
 from mlxtts.api.speech import Array, Chunk, Speech, load_model
 from mlxtts.audio import files
 from mlxtts.audio.playback import Player, aloud
@@ -27,7 +28,7 @@ from mlxtts.audio.resample import Samples
 from mlxtts.audio.tempo import Tempo
 from mlxtts.codecs.utterance import Options
 from mlxtts.engine.example import Recording
-from mlxtts.errors import UsageError
+from mlxtts.errors import OptionError, UsageError
 from mlxtts.output import create
 from mlxtts.wire.pcm0 import RATES, Frame, utterances
 
@@ -200,6 +201,7 @@ async def generate_audio_async(
     """`generate_audio_streaming` for programs that run on asyncio. The work is done in a thread of
     its own, one stream after another; a stream that is not wanted any more stops with the next
     chunk."""
+    process.begin()
     if not _worker:
         _worker.append(ThreadPoolExecutor(1, "mlxtts"))
     do = partial(asyncio.get_running_loop().run_in_executor, _worker[0])
@@ -220,6 +222,10 @@ def _speech(model: str | Path | Speech, language: str | None) -> Speech:
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
+NAMES = {"chunk_tokens": "streaming_chunk_tokens", "chunk_ms": "output_chunk_duration_ms"}
+"""Of arguments here that Options calls otherwise."""
+
+
 def _speak(
     speech: Speech, text: str, voice: str | None, speed: float, options: Options, **manner: Any
 ) -> Iterator[Chunk]:
@@ -227,7 +233,10 @@ def _speak(
     tempo = Tempo(speed)
     sampling = speech.sampling(**given)
     own = speed if speech.speeds else None
-    chunks = speech.speak(text, voice, sampling=sampling, options=options, speed=own, **manner)
+    try:
+        chunks = speech.speak(text, voice, sampling=sampling, options=options, speed=own, **manner)
+    except OptionError as error:
+        raise error.called(NAMES.get(error.option, error.option)) from None
     return chunks if speed == 1 or speech.speeds else _at_tempo(chunks, tempo)
 
 

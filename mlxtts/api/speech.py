@@ -37,7 +37,7 @@ from mlxtts.text import lines
 from mlxtts.text.lexicon import Lexicon
 from mlxtts.wire.tokens import End
 
-PACKAGE = str(Path(mlxtts.__file__).parent)
+PACKAGE = str(Path(mlxtts.__file__).parent) + os.sep
 
 Array = npt.NDArray[np.float32]
 
@@ -103,6 +103,7 @@ class Speech:
     @property
     def model(self) -> Model:
         """The model itself, as quantize_model takes it."""
+        process.begin()
         return self._speaker.model
 
     @property
@@ -121,6 +122,7 @@ class Speech:
         """Raises VoiceError, and UsageError for a language that the model does not have. What it
         speaks from now on has the voice of the recording, a sound file or (n,) samples, in which
         the words `said` are heard; raises UsageError if it cannot take it."""
+        process.begin()
         self._speaker.check(voice, language, recording, said)
 
     @contextmanager
@@ -128,7 +130,7 @@ class Speech:
         """A context in which `speak` has the voice of a recording, if there is one; see `check`."""
         before = self._speaker.example
         try:
-            self._speaker.check(None, None, recording, said)
+            self.check(None, None, recording, said)
             yield
         finally:
             self._speaker.example = before
@@ -211,6 +213,7 @@ class Speech:
         order: Order[Event] = Order(matters=True)
         index = samples = 0
         while not synthesis.idle:
+            process.begin()
             for event in order.push(synthesis.step()):
                 place = places[event.id]
                 if isinstance(event, Sound):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mlxtts.errors import UsageError
+from mlxtts.errors import OptionError
 from mlxtts.nn import mx, on_cpu
 
 LEAST = 1e-6  # temperature that is not 0, and top-p: less is nothing to the device's floats
@@ -35,13 +35,13 @@ class Sampling:
     def __post_init__(self) -> None:
         for name, fine, limits in (
             ("temperature", 0 <= self.temperature <= 100, "0 to 100"),
-            ("top-k", self.top_k >= 0, "0 or more"),
-            ("top-p", 0 < self.top_p <= 1, "above 0, to 1"),
-            ("min-p", 0 <= self.min_p <= 1, "0 to 1"),
-            ("repetition-penalty", 0.1 <= self.repetition_penalty <= 10, "0.1 to 10"),
+            ("top_k", self.top_k >= 0, "0 or more"),
+            ("top_p", 0 < self.top_p <= 1, "above 0, to 1"),
+            ("min_p", 0 <= self.min_p <= 1, "0 to 1"),
+            ("repetition_penalty", 0.1 <= self.repetition_penalty <= 10, "0.1 to 10"),
         ):
             if not fine:
-                raise UsageError(f"{name} must be {limits}")
+                raise OptionError(name, f"must be {limits}")
         if self.temperature < LEAST:
             object.__setattr__(self, "temperature", 0.0)
         object.__setattr__(self, "top_p", max(self.top_p, LEAST))

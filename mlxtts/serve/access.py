@@ -18,13 +18,15 @@ from pathlib import Path
 
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from mlxtts.errors import UsageError, subject
 
 Refusal = Callable[[HTTPConnection], tuple[int, str] | None]
+Respond = Callable[[str, int, dict[str, str] | None], Response]
+"""Makes an answer of a reason, a status and headers."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class Access:
             return []
         return [Middleware(Guard, refusal=Names(self.host, self.hosts).refusal)]
 
-    def middleware(self) -> list[Middleware]:
+    def middleware(self, respond: Respond = PlainTextResponse) -> list[Middleware]:
         """For a route that is not for everyone."""
-        return [Middleware(Guard, refusal=self.refusal)]
+        return [Middleware(Guard, refusal=self.refusal, respond=respond)]
 
     def refusal(self, connection: HTTPConnection) -> tuple[int, str] | None:
         """A status and a reason, or None for who may come in."""
@@ -124,9 +126,12 @@ def _unspecified(host: str) -> bool:
 class Guard:
     """Lets through whom `refusal` has nothing against."""
 
-    def __init__(self, app: ASGIApp, refusal: Refusal) -> None:
+    def __init__(
+        self, app: ASGIApp, refusal: Refusal, respond: Respond = PlainTextResponse
+    ) -> None:
         self._app = app
         self._refusal = refusal
+        self._respond = respond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(HTTPConnection(scope))
@@ -135,7 +140,7 @@ class Guard:
             return
         status, reason = refusal
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-        response = PlainTextResponse(reason, status, headers)
+        response = self._respond(reason, status, headers)
         if scope["type"] == "websocket":
             await WebSocket(scope, receive, send).send_denial_response(response)
         else:

@@ -7,6 +7,7 @@ how fast it is made, as with a WebSocket.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -44,8 +45,14 @@ MORE = (
     *("max_tokens", "seed", "crossfade_ms"),
 )
 """What may be said beside the API's keys, as in a start message of mlxtts-ws(7)."""
-STATUS = {"model": 404, "too_long": 413, "type": 415, "engine": 500, "busy": 503, "draining": 503}
+STATUS = {
+    **{"access": 401, "model": 404, "path": 404, "too_long": 413, "type": 415},
+    **{"engine": 500, "busy": 503, "draining": 503},
+}
 """Of errors that are not 400."""
+PARAMS = {"voice": "voice", "model": "model", "text": "input", "too_long": "input"}
+"""What an error is about, if it does not say so."""
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 STALLED = 300.0
 """Seconds that a client may read nothing."""
 
@@ -88,9 +95,19 @@ def routes(speech: Speech, access: Access) -> Sequence[BaseRoute]:
             speech.metrics.errors.labels(problem.code).inc()
             return refusal(problem)
 
+    model = {"id": speech.model, "object": "model", "created": 0, "owned_by": "mlxtts"}
+
     async def models(_: Request) -> Response:
-        model = {"id": speech.model, "object": "model", "created": 0, "owned_by": "mlxtts"}
         return JSONResponse({"object": "list", "data": [model]})
+
+    async def one(request: Request) -> Response:
+        if request.path_params["name"] == speech.model:
+            return JSONResponse(model)
+        return refusal(ProtocolError("model", f"this server speaks with {speech.model}"))
+
+    async def nothing(request: Request) -> Response:
+        what = f"{request.method} {request.url.path}: there is no such thing here"
+        return refusal(ProtocolError("path", what))
 
     async def voices(_: Request) -> Response:
         return JSONResponse({"voices": [{"id": name, "name": name} for name in speech.voices]})
@@ -99,7 +116,8 @@ def routes(speech: Speech, access: Access) -> Sequence[BaseRoute]:
         CORSMiddleware,
         allow_origins=[origin.rstrip("/") for origin in access.origins],
         allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type"],
+        allow_headers=["*"],  # whose pages may ask is what guards
+        expose_headers=["retry-after"],
     )
     return [
         Mount(
@@ -108,8 +126,10 @@ def routes(speech: Speech, access: Access) -> Sequence[BaseRoute]:
                 Route("/audio/speech", speak, methods=["POST"]),
                 Route("/audio/voices", voices),
                 Route("/models", models),
+                Route("/models/{name:path}", one),
+                Route("/{path:path}", nothing, methods=METHODS),
             ],
-            middleware=[pages, *access.middleware()],
+            middleware=[pages, *access.middleware(_respond)],
         )
     ]
 
@@ -135,17 +155,20 @@ async def _body(request: Request, most: int) -> bytes:
         raise ProtocolError("json", "the request did not come to its end") from None
 
 
-def refusal(problem: ProtocolError) -> Response:
+def refusal(problem: ProtocolError, headers: dict[str, str] | None = None) -> Response:
     """As the API says what is wrong."""
     status = STATUS.get(problem.code, 400)
-    wait = problem.more.get("retry_after")
     kind = "invalid_request_error" if status < 500 else "server_error"
-    about = {"type": kind, "code": problem.code, "param": problem.more.get("option")}
-    return JSONResponse(
-        {"error": {"message": str(problem).removeprefix("model_path: "), **about}},
-        status,
-        {"retry-after": str(wait)} if wait else None,
-    )
+    param = problem.more.get("option") or PARAMS.get(problem.code)
+    about = {"type": kind, "code": problem.code, "param": param}
+    if wait := problem.more.get("retry_after"):
+        headers = {"retry-after": str(wait)}
+    message = re.sub(r"^(?:text|model_path): ", "", str(problem))
+    return JSONResponse({"error": {"message": message, **about}}, status, headers)
+
+
+def _respond(reason: str, _: int, headers: dict[str, str] | None) -> Response:
+    return refusal(ProtocolError("access", reason.strip()), headers)
 
 
 class Answer:

@@ -22,6 +22,7 @@ from mlxtts.text import page
 from mlxtts.text.book import Chapter, whole
 from mlxtts.text.page import every, said
 
+BEGIN = (b"PK\3\4", b"PK\5\6")  # of a ZIP file
 LARGEST = 1 << 26  # bytes of all pages
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"

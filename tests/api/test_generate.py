@@ -82,7 +82,7 @@ def test_formats_and_rates(
         ({"voice": "nobody"}, VoiceError, "the voices are"),
         ({"lang_code": "fr"}, UsageError, "language 'fr': starter has en"),
         ({"ref_audio": "me.wav"}, UsageError, "cannot take the voice of a recording"),
-        ({"temperature": -1}, UsageError, "temperature must be"),
+        ({"temperature": -1}, UsageError, "temperature: must be"),
         ({"sample_rate": -1}, UsageError, "sample_rate -1: must be 8000 to"),
         ({"sample_rate": 16000.5}, UsageError, "sample_rate 16000.5: must be 8000 to"),
         ({"sample_rate": 0}, UsageError, "sample_rate 0: must be 8000 to"),
@@ -240,3 +240,17 @@ def test_an_asyncio_stream_that_is_not_wanted_any_more() -> None:
     assert asyncio.run(first()) == 3600
     with pytest.raises(TextError):
         asyncio.run(wrong())
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"streaming_chunk_tokens": 20}, "^streaming_chunk_tokens 20: must be a multiple of 7"),
+        ({"output_chunk_duration_ms": 0}, "^output_chunk_duration_ms 0: must be above 0"),
+    ],
+)
+def test_what_is_wrong_has_the_argument_s_name(
+    speech: Speech, options: dict[str, float], reason: str
+) -> None:
+    with pytest.raises(UsageError, match=reason):
+        generate_audio_streaming("One.", speech, **options)  # type: ignore[arg-type]

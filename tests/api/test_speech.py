@@ -76,7 +76,7 @@ def test_several_lines_at_a_time_come_in_their_order(speech: Speech) -> None:
 def test_sampling_is_the_models_but_for_what_is_given(speech: Speech) -> None:
     assert speech.sampling(top_p=0.5).top_p == 0.5
     assert speech.sampling(top_p=0.5).temperature == speech.sampling().temperature
-    with pytest.raises(UsageError, match="top-p must be"):
+    with pytest.raises(UsageError, match="top_p: must be"):
         speech.sampling(top_p=2)
 
 
@@ -203,26 +203,41 @@ def test_a_lexicon(tmp_path: Path) -> None:
 
 def test_a_forked_process_is_told_that_it_would_hang(run: Run, tmp_path: Path) -> None:
     code = """
-        import multiprocessing
-        from mlxtts import load_model
+        import asyncio, multiprocessing
+        from mlxtts import generate_audio_async, load_model
 
-        def speak(results):
+        def told(results, way):
             try:
-                results.put(len(list(load_model().speak("Hi."))) > 0)
+                results.put(bool(way()))
             except Exception as error:
                 results.put(str(error))
+
+        def speak(results):
+            told(results, lambda: list(load_model().speak("Hi.")))
+
+        def begun(kind, target):
+            context = multiprocessing.get_context(kind)
+            results = context.Queue()
+            context.Process(target=target, args=[results]).start()
+            return results.get(timeout=60)
 
         if __name__ == "__main__":
             for kind, before in (("fork", False), ("fork", True), ("spawn", True)):
                 if before:
                     assert list(load_model().speak("Hi."))
-                context = multiprocessing.get_context(kind)
-                results = context.Queue()
-                context.Process(target=speak, args=[results]).start()
-                print(results.get(timeout=60))
+                print(begun(kind, speak))
+            chunks = load_model().speak("Hi.")
+            next(chunks)
+            ways = [lambda: next(chunks), lambda: load_model().model, lambda: load_model().check()]
+            ways += [lambda: asyncio.run(anext(generate_audio_async("Hi.")))]
+            asyncio.run(anext(generate_audio_async("Hi.")))
+            for way in ways:
+                print(begun("fork", lambda results, way=way: told(results, way)))
     """
     (tmp_path / "speak.py").write_text(textwrap.dedent(code))
     done = run(sys.executable, "speak.py", PYTHONPATH=str(ROOT))
-    first, forked, spawned = done.stdout.decode().splitlines()
+    first, forked, spawned, *others = done.stdout.decode().splitlines()
     assert (first, spawned, done.stderr) == ("True", "True", b"")
-    assert forked.startswith("MLX was in use before this process was forked, and would hang")
+    for said in (forked, *others):
+        assert said.startswith("MLX was in use before this process was forked, and would hang")
+    assert len(others) == 4

@@ -241,8 +241,8 @@ def test_a_bad_line_does_not_keep_the_others_from_being_said(run: Run) -> None:
         (["--model", "nowhere"], "model 'nowhere': neither a folder nor a name", 1),
         (["--model", "."], "model '.': not a model folder: no config.json in .", 1),
         (["--max-tokens", "6"], "--max-tokens: must be at least 7, the tokens of a frame", 2),
-        (["--temperature", "-1"], "temperature must be 0 to 100", 2),
-        (["--top-p", "0"], "top-p must be above 0, to 1", 2),
+        (["--temperature", "-1"], "--temperature: must be 0 to 100", 2),
+        (["--top-p", "0"], "--top-p: must be above 0, to 1", 2),
         (["--seed", "x"], "argument --seed: invalid int value: 'x'", 2),
     ],
 )

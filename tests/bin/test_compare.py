@@ -108,7 +108,7 @@ def test_lines_for_people_and_text_from_stdin(run: Run) -> None:
         ("--method loud Hello", 2, "argument --method: invalid choice: 'loud'"),
         ("--chunk-tokens 10 Hello", 2, "--chunk-tokens 10: must be a multiple of 7"),
         ("--crossfade-ms 9999 Hello", 2, "a crossfade must be 0 to 1000 ms, not 9999"),
-        ("--temperature -1 Hello", 2, "temperature must be 0 to 100"),
+        ("--temperature -1 Hello", 2, "--temperature: must be 0 to 100"),
         ("-o . Hello", 2, "needs the name of a file"),
         ("--also lookahead=-1 Hello", 2, "lookahead -1: must be at least 0"),
         ("-o no/where.html Hello", 1, "no/where_normal.wav: No such file or directory"),

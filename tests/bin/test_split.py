@@ -53,6 +53,10 @@ def test_chapters_become_files_and_sound(run: Run, tmp_path: Path) -> None:
     assert soundfile.info(tmp_path / "3.wav").duration > 1.5
 
 
+def test_a_text_that_begins_as_zip_files_do(run: Run) -> None:
+    assert b"penalty" in run("mlxtts-split", stdin=b"PK is a penalty.\n").stdout
+
+
 def test_a_text_without_line_ends_is_read(run: Run) -> None:
     assert run("mlxtts-split", stdin=b"Oh.").stdout == b'{"id": "1.1", "text": "Oh."}\n'
 
@@ -96,8 +100,10 @@ def test_bad_input(run: Run, tmp_path: Path) -> None:
         ("mlxtts-split -o old none.txt", b"", 1, "none.txt: No such file or directory"),
         ("mlxtts-split .", b"", 1, ".: Is a directory"),
         ("mlxtts-split -o old b.epub", b"", 1, "b.epub: a damaged ZIP file"),
-        ("mlxtts-split --chapters", TEXT, 2, "--chapters needs -o FILE"),
-        ("mlxtts-split --chapters -o -", TEXT, 2, "--chapters needs -o FILE"),
+        *(
+            (f"mlxtts-split --chapters {o}", TEXT, 2, "--chapters needs -o NAME.SUFFIX")
+            for o in ("", "-o -", "-o .", "-o out/", "-o /dev/stdout")
+        ),
         ("mlxtts-split --list > /dev/full", TEXT, 1, "stdout: No space left on device"),
         ("mlxtts-split -o no/x", TEXT, 1, "no/x: No such file or directory"),
     ):

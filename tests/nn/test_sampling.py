@@ -146,6 +146,5 @@ def test_rows_with_settings_of_their_own_are_what_they_are_alone() -> None:
     ],
 )
 def test_settings_out_of_range(wrong: dict[str, float]) -> None:
-    name = next(iter(wrong)).replace("_", "-")
-    with pytest.raises(UsageError, match=f"{name} must be"):
+    with pytest.raises(UsageError, match=f"^{next(iter(wrong))}: must be"):
         Sampling(**wrong)  # type: ignore[arg-type]

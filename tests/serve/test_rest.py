@@ -126,6 +126,10 @@ def test_speed(server: Server) -> None:
 
 def test_what_there_is(server: Server) -> None:
     [model] = json.loads(server.get("/v1/models")[1])["data"]
+    assert json.loads(server.get("/v1/models/starter")[1]) == model
+    for path in ("/v1/models/tts-1", "/v1/nowhere", "/v1"):
+        status, body = server.get(path)
+        assert (status, bool(json.loads(body)["error"]["message"])) == (404, True)
     assert model["id"] == "starter"
     voices = json.loads(server.get("/v1/audio/voices")[1])["voices"]
     assert [voice["id"] for voice in voices] == ["slt", "rms", "awb", "kal16"]
@@ -137,14 +141,14 @@ def test_what_there_is(server: Server) -> None:
         ({"input": None}, 400, "option", "input", "input: must be a string"),
         ({"input": 3}, 400, "option", "input", "input: must be a string"),
         ({"input": "a\0"}, 400, "option", "input", "input: holds a NUL or half a surrogate pair"),
-        ({"input": ""}, 400, "text", None, "nothing to speak"),
-        ({"input": "... ?!"}, 400, "text", None, "nothing to speak"),
-        ({"input": "[pause:x]"}, 400, "text", None, "'[pause:x]' is not a pause: its time must"),
-        ({"input": "x" * 2001}, 413, "too_long", None, "text: more than 2000 characters"),
-        ({"input": "x" * 40_000}, 413, "too_long", None, "more than 28096 bytes"),
-        ({"model": "tts-1"}, 404, "model", None, "this server speaks with starter"),
+        ({"input": ""}, 400, "text", "input", "nothing to speak"),
+        ({"input": "... ?!"}, 400, "text", "input", "nothing to speak"),
+        ({"input": "[pause:x]"}, 400, "text", "input", "'[pause:x]' is not a pause: its time must"),
+        ({"input": "x" * 2001}, 413, "too_long", "input", "more than 2000 characters"),
+        ({"input": "x" * 40_000}, 413, "too_long", "input", "more than 28096 bytes"),
+        ({"model": "tts-1"}, 404, "model", "model", "this server speaks with starter"),
         ({"model": 1}, 400, "option", "model", "model: must be a string"),
-        ({"voice": "alloy"}, 400, "voice", None, "voice 'alloy': unknown; the voices are slt,"),
+        ({"voice": "alloy"}, 400, "voice", "voice", "voice 'alloy': unknown; the voices are slt,"),
         ({"voice": {"id": 4}}, 400, "option", "voice", "voice: must be a string"),
         ({"speed": 4}, 400, "option", "speed", "speed: must be 0.5 to 2"),
         ({"speed": "1"}, 400, "option", "speed", "speed: must be a number"),
@@ -175,7 +179,7 @@ def test_what_is_wrong(
         ("POST", b"{}", {"content-type": "Application/JSON; charset=utf-8"}, 400),
         ("POST", b'{"input":"a"}', {"content-type": "text/plain"}, 415),
         ("POST", b'{"input":"a"}', {}, 415),
-        ("GET", None, {}, 405),
+        ("GET", None, {}, 404),
     ],
 )
 def test_what_is_no_request(
@@ -262,7 +266,8 @@ def test_the_end_does_not_wait_for_ever() -> None:
 
 def test_a_token(server: Server, tmp_path: Any) -> None:
     with running("--token-file", write(tmp_path / "token", "secret\n")) as server:
-        assert post(server)[0] == 401
+        status, data = post(server)
+        assert (status, json.loads(data)["error"]["message"]) == (401, "a token is needed")
         assert server.get("/v1/models")[0] == 401
         connection = connected(server)
         bearer = JSON | {"authorization": "Bearer secret"}
@@ -275,7 +280,7 @@ def test_pages_of_others(server: Server) -> None:
         connection = connected(server)
         asking = {"access-control-request-method": "POST", "origin": "https://example.org"}
         connection.request(
-            "OPTIONS", PATH, headers=asking | {"access-control-request-headers": "content-type"}
+            "OPTIONS", PATH, headers=asking | {"access-control-request-headers": "x-stainless-os"}
         )
         return connection.getresponse().headers["access-control-allow-origin"]
 
