@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mlxtts.errors import TextError
-from mlxtts.text.headings import NO_SPACE, markdown, parts, spaced
+from mlxtts.text.headings import NO_SPACE, heading, markdown, parts, spaced
 from mlxtts.text.lines import parts_scenes
 from mlxtts.text.sentences import extent, fit, sentences
 
 LONGEST = 1000  # letters of an utterance; a longer paragraph is divided between sentences
 UNWRAPPED = 120  # letters of a line that is a whole paragraph
 UNDERLINE = re.compile(r"={3,}\s*")
+SMALL = re.compile(r"#{4,6}\s+")  # begins a heading of less than a chapter
 FENCE = re.compile(r"\s*(?:```|~~~)")
 GUTENBERG = re.compile(
     r"^[^\S\n]*\*\*\* *(START|END) OF (?:THE|THIS) PROJECT GUTENBERG EBOOK\b"
@@ -30,11 +31,12 @@ GUTENBERG_END = re.compile(r"^End of (?:the |this )?Project Gutenberg.*$", re.I 
 LEFT_OUT = re.compile(r"\[Illustration(?::\s(?:[^][]|\[[^][]{0,300}\]){0,2000})?\]|\u00ad", re.I)
 """Pictures, and places where a word may be divided."""
 NOTE = re.compile(r"(?<=\S)\[\d{1,3}\]")
-NOTES = re.compile(r"^\s*\[(?:Footnote )?\d{1,3}[\]:]", re.M)
+NOTES = re.compile(r"^[^\S\n]*\[(?:Footnote )?\d{1,3}[\]:]", re.M)
 """A footnote's number, and where there are such."""
 ADDRESS = re.compile("[!-~]{40,}")
 """What cannot be wrapped, such as the address of a page."""
-ENDED = re.compile(r"[.!?…:][\"'”’)\]_*]*$")
+ENDED = re.compile(r"[.!?…:。！？：][\"'”’)\]_*」』）》]*$")
+WIDE = "\u3000"  # the space that begins a paragraph in Chinese or Japanese
 WORD = re.compile(r"[^\W_]")
 BREAK = ""
 """Stands for a break between scenes."""
@@ -82,9 +84,9 @@ def plain(text: str) -> list[Chapter]:
     parted by an empty line, or begin with an indent after the end of a sentence. Raises TextError
     if there is no text."""
     chapters = [Chapter()]
-    for heading, blocks in parts([*_blocks(_within(text))]):
-        if heading:
-            chapters.append(Chapter(heading=heading))
+    for above, blocks in parts([*_blocks(_within(text))]):
+        if above:
+            chapters.append(Chapter(heading=above))
         for paragraph in (p for block in blocks for p in _paragraphs(block)):
             chapters[-1].add(paragraph)
     return whole(chapters)
@@ -141,26 +143,34 @@ def _within(text: str) -> str:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """What empty lines part, and headings in Markdown. Where lines are as long as paragraphs, each
-    is a block."""
+    """What empty lines part, and headings in Markdown or above an indented line. Where lines are as
+    long as paragraphs, each is a block."""
     rows: list[str] = []
     fenced = False
     for row in [*text.split("\n"), ""]:
         fenced ^= bool(FENCE.match(row))
-        headed = not fenced and markdown(row)
-        if not row.strip() or headed:
+        headed = not fenced and (markdown(row) or SMALL.match(row))
+        under = bool(rows) and _indented(row) and not _indented(rows[-1]) and heading(rows[-1])
+        if headed or under or not (row.strip() or fenced):
+            above = [rows.pop()] if under else []
             yield from rows if any(map(_is_paragraph, rows)) else filter(None, ["\n".join(rows)])
+            yield from above
             rows = []
         if headed:
-            yield row
+            yield SMALL.sub("", row)
         elif len(rows) == 1 and UNDERLINE.fullmatch(row):
             yield f"# {rows.pop()}"
         elif row.strip():
             rows.append(row)
+    yield from filter(None, ["\n".join(rows)])
+
+
+def _indented(row: str) -> bool:
+    return row[:1].isspace()
 
 
 def _is_paragraph(row: str) -> bool:
-    return len(ADDRESS.sub("", row)) > UNWRAPPED
+    return extent(ADDRESS.sub("", row)) > UNWRAPPED
 
 
 def _paragraphs(block: str) -> Iterator[str]:
@@ -172,7 +182,7 @@ def _paragraphs(block: str) -> Iterator[str]:
             yield from filter(None, ["".join(rows)])
             yield BREAK
             rows = []
-        elif rows and row[:1].isspace() and ENDED.search(rows[-1]):
+        elif rows and said and (row[0] == WIDE or (_indented(row) and ENDED.search(rows[-1]))):
             yield "".join(rows)
             rows = [said]
         elif said:

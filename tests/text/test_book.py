@@ -73,6 +73,18 @@ def test_scenes(line: str) -> None:
         "KAPITEL IV",
         "Capítulo 2",
         "第十二章 海",
+        "第一百零一回",
+        "第 3 章",
+        "IV. THE RED-HEADED LEAGUE",
+        "BOOK FIRST—A JUST MAN",
+        "Book the Twenty-First",
+        "CHAPITRE PREMIER",
+        "PREMIÈRE PARTIE",
+        "Erstes Kapitel",
+        "1. Kapitel",
+        "— II —",
+        "[ 2 ]",
+        "No. IV.",
     ],
 )
 def test_headings(heading: str) -> None:
@@ -88,6 +100,12 @@ def test_headings(heading: str) -> None:
         "Chapter 1. " + "It was late. " * 10,
         "#hashtag",
         "Civil.",
+        "Partie de plaisir.",
+        "Teil mit Humor",
+        "Livre d'or",
+        "第三节课我们去操场。",
+        "12",
+        "I. It was so.",
     ],
 )
 def test_no_headings(text: str) -> None:
@@ -105,7 +123,7 @@ def test_markdown() -> None:
     text = "# The Title\n\n## *First* words ##\n\nOne.\n\n## Last\n\n#### No chapter"
     assert chapters(text) == [
         ("The Title *First* words", ["One."]),
-        ("Last", ["#### No chapter"]),
+        ("Last", ["No chapter"]),
     ]
 
 
@@ -156,6 +174,54 @@ def test_many_headings_are_no_deep_water() -> None:
     assert chapter.heading == ["Day"]
 
 
+def test_numerals_above_titles() -> None:
+    text = "I.\nTHE EVE.\n\nOne.\n\n1\nThe Old Dog\n\nTwo.\n\nII\nit is.\n\nIII\n\nThree."
+    assert chapters(text) == [
+        ("I. THE EVE.", ["One."]),
+        ("1. The Old Dog", ["Two.", "II it is."]),
+        ("III", ["Three."]),
+    ]
+
+
+def test_numbers_that_begin_anew_in_each_part() -> None:
+    names = ["Chapter I", "Chapter II", "Chapter III"]
+    contents = [line for part in ("Book One", "Book Two") for line in (part, *names)]
+    body = "\n\n".join(name if "Book" in name else f"{name}\n\nText." for name in contents)
+    found = [name for name, _ in chapters("A Title\n\n" + "\n\n".join([*contents, body]))]
+    expected = [f"Book One {names[0]}", *names[1:], f"Book Two {names[0]}", *names[1:]]
+    assert found == ["", *expected]
+
+
+def test_headings_of_many_levels_that_come_again() -> None:
+    parts = [f"# {what}\n\n## API {what}\n\n### List\n\n### Parameters\n\nText." for what in ("A", "B")]
+    assert [name for name, _ in chapters("\n\n".join(parts))] == [
+        "A API A List Parameters",
+        "B API B List Parameters",
+    ]
+
+
+def test_the_contents_of_a_play() -> None:
+    scenes = "Scene I. A room.\nScene II. A hall."
+    text = f"Contents\n\nACT I\n{scenes}\n\nACT II\n{scenes}\n\nACT I\n\nScene I. A room.\n\nHo!"
+    assert chapters(text)[0] == ("ACT I Scene I. A room.", ["Ho!"])
+
+
+def test_code_in_markdown() -> None:
+    text = "# A\n\n```sh\nmake\n\n# install it\n\nmake\n```\n\nText.\n\n    # code\n\n# B\n\nEnd."
+    assert [name for name, _ in chapters(text)] == ["A", "B"]
+
+
+def test_chinese_paragraphs() -> None:
+    text = "第一章 开始\n　　他来了\n　　她说：“不。”\n第二章 结束\n　　完了。"
+    assert chapters(text) == [
+        ("第一章 开始", ["他来了", "她说：“不。”"]),
+        ("第二章 结束", ["完了。"]),
+    ]
+    assert chapters("Chapter One\n\tHe came.\n\tShe went.") == [
+        ("Chapter One", ["He came.", "She went."])
+    ]
+
+
 def test_markdown_without_empty_lines() -> None:
     text = "# One\nIt begins.\n# Two\nIt goes\non.\nThe Third\n=========\nIt ends."
     assert chapters(text) == [
@@ -184,6 +250,7 @@ def test_pictures() -> None:
     assert chapters("x[0] is a[10].") == [("", ["x[0] is a[10]."])]
     started = time.perf_counter()
     plain("[Illustration: " * 20_000)
+    plain("\n" * 100_000 + "a")
     plain("." * 200_000 + "\n" + "# " + "#" * 200_000 + "\n\n" + "\u3000" * 200_000 + "a")
     assert time.perf_counter() - started < 10
 
