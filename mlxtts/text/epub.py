@@ -5,11 +5,13 @@ Chapters begin where the table of contents leads to; in a book without one, at h
 
 from __future__ import annotations
 
+import contextlib
 import lzma
 import re
 import zipfile
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
 from html.entities import html5
 from io import BytesIO
 from posixpath import dirname, join, normpath
@@ -38,16 +40,27 @@ ENTITY = re.compile(r"&((?!(?:amp|lt|gt|quot|apos);)\w+;)")
 
 Place = tuple[str, str]
 """A file in the book, and an id in it or nothing."""
+Pages = dict[str, list[tuple[str, str]]]
+"""Files, and what is in them, as `page.parts` has it."""
 
 
 def read(data: bytes) -> list[Chapter]:
     """The chapters of a book. Raises TextError if it is none, or is protected."""
+    with _unpacking():
+        archive = zipfile.ZipFile(BytesIO(data))
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
+        with archive:
             return _Book(archive).chapters()
     except RecursionError:
         raise TextError("elements within elements without end") from None
-    except (NotImplementedError, RuntimeError) as error:  # as zipfile says it
+
+
+@contextlib.contextmanager
+def _unpacking() -> Iterator[None]:
+    """All that zipfile and those that it calls say of what is not as it should be."""
+    try:
+        yield
+    except (NotImplementedError, RuntimeError) as error:
         raise TextError(f"cannot be unpacked: {error}") from None
     except (
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
@@ -72,13 +85,11 @@ class _Book:
         self._items = {item.get("id", ""): item for item in every(self._package, "item")}
 
     def chapters(self) -> list[Chapter]:
-        contents = self._contents()
+        pages = {file: page.parts(page.tree(self._text(file))) for file in self._spine()}
+        contents = self._places(pages)
         found = [Chapter()]
-        for file in self._spine():
-            root = page.tree(self._text(file))
-            if page.lists(root):
-                continue
-            for kind, text in page.parts(root):
+        for file, parts in pages.items():
+            for kind, text in parts:
                 title = contents.get((file, text)) if kind == "id" else None
                 if title is not None or (kind in CHAPTERS and text and not contents):
                     found.append(Chapter(title or ""))
@@ -100,6 +111,18 @@ class _Book:
                 files.append(self._file(item))
         return [*dict.fromkeys(files)]
 
+    def _places(self, pages: Pages) -> dict[Place, str]:
+        """The same as `_contents`; what leads to nowhere in a page leads to its beginning. None if
+        it is one place at most and there are more headings, as where a book says only where its
+        text starts."""
+        found: dict[Place, str] = {}
+        for (file, mark), title in self._contents().items():
+            here = pages.get(file, [])
+            if here:
+                found.setdefault((file, mark if ("id", mark) in here else ""), title)
+        headings = [kind for parts in pages.values() for kind, _ in parts if kind in CHAPTERS]
+        return found if len(found) > 1 or len(headings) <= len(found) else {}
+
     def _contents(self) -> dict[Place, str]:
         """Where chapters begin, and their titles: by the navigation document, or the NCX, if it can
         be read."""
@@ -118,7 +141,11 @@ class _Book:
             except TextError:
                 continue
             if places:
-                return {self._place(file, link): title for link, title in reversed(places) if link}
+                found: dict[Place, str] = {}
+                for link, title in places:
+                    if link:
+                        found.setdefault(self._place(file, link), title)
+                return found
         return {}
 
     def _file(self, item: Element) -> str:
@@ -148,7 +175,8 @@ class _Book:
             raise TextError(f"{name!r} is missing in it") from None
         if self._left < 0:
             raise TextError(f"{name}: larger than {LARGEST} bytes, with all before it")
-        data = self._archive.read(name)
+        with _unpacking():
+            data = self._archive.read(name)
         declared = ENCODING.match(data)
         encoding = declared[1].decode() if declared else "utf-8"
         if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):

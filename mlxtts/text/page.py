@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from xml.etree.ElementTree import Element, TreeBuilder
 
 from mlxtts.text.book import BREAK, LEFT_OUT
-from mlxtts.text.headings import spaced
+from mlxtts.text.headings import is_title, spaced
 from mlxtts.text.lines import parts_scenes
 
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
@@ -28,10 +28,17 @@ SILENT = {
 }
 UNREAD = {"noteref", "pagebreak", "footnote", "footnotes", "endnote", "endnotes", "rearnotes"}
 """Of EPUB's structural vocabulary what is not read out; in roles they begin with doc-."""
-CLASSES = {"pg-boilerplate", "pagenum", "pageno", "noteref", "footnote-reference"}
+CLASSES = {"pg-boilerplate", "pagenum", "pageno", "noteref", "footnote-reference", "headerlink"}
 """Of Project Gutenberg's and Sphinx's what is not part of the text."""
 NOTE = re.compile(r"[\[(]?(?:\d{1,3}|[*†‡§]+)[\])]?")
 LINKS = 4  # at least, in a table of contents
+CONTENTS = ""  # in place of the name of an element: here was one
+LISTS = {"ul", "ol", "dl", "table", "p", "div"}
+ENTRY = 120  # letters at most, of a line in it
+CLOSING = {name: {name} for name in ("p", "li", "dt", "dd", "tr", "td", "th", "option")}
+"""What an element ends that has not been closed."""
+CLOSING |= {"dt": {"dt", "dd"}, "dd": {"dt", "dd"}, "td": {"td", "th"}, "th": {"td", "th"}}
+CLOSING["tr"] = {"tr", "td", "th"}
 
 OPEN, CLOSE, END = "\ue000", "\ue001", "\ue002"
 """Around emphasis, and at the end of a line; these are in no page."""
@@ -69,20 +76,36 @@ def types(element: Element) -> set[str]:
     return {word.removeprefix("doc-") for word in words}
 
 
-def lists(page: Element) -> bool:
-    """Whether it is a table of contents: links for the most part."""
-    links = [said(link) for link in every(page, "a") if link.get("href")]
-    body = next(every(page, "body"), page)
-    return len(links) >= LINKS and 2 * len("".join(links)) > len(said(body))
-
-
 def parts(page: Element) -> list[tuple[str, str]]:
     """What is in a page, in its order: its own place and the ids in it, ("id", "") and
-    ("id", id), before the text that they stand in; and text, with the name of the element."""
+    ("id", id), before the text that they stand in; and text, with the name of the element. What is
+    a table of contents is not in it."""
     reader = _Reader()
     reader.children(page, "body")
     reader.end("body")
-    return reader.parts
+    return _without_contents(reader.parts, reader.links)
+
+
+def _without_contents(parts: list[tuple[str, str]], links: set[int]) -> list[tuple[str, str]]:
+    """Without blocks that follow each other and are nothing but a link (`links` has their places),
+    if they are many, and without the title above a table of contents."""
+    found: list[tuple[str, str]] = []
+    run: list[tuple[str, str]] = []
+    texts = [at for at, (kind, _) in enumerate(parts) if kind != "id"]
+    ends = {at for n, at in enumerate(texts) if not links.intersection(texts[n + 1 : n + 2])}
+    for at, part in enumerate(parts):
+        (run if at in links else found).append(part)
+        if at in links and at in ends:
+            if len(run) < LINKS:
+                found += run
+            else:
+                found.append((CONTENTS, ""))
+            run = []
+    for at, (kind, _) in enumerate(found):
+        said = next((n for n in range(at - 1, -1, -1) if found[n][0] not in ("id", CONTENTS)), None)
+        if kind == CONTENTS and said is not None and is_title(found[said][1]):
+            found[said] = ("id", found[said][1])
+    return [part for part in found if part[0] != CONTENTS]
 
 
 class _Page(HTMLParser):
@@ -99,6 +122,10 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         name = tag.rpartition(":")[2]
+        if name in BLOCKS and self._open and self._open[-1] == "p":
+            self.handle_endtag("p")
+        while self._open and self._open[-1] in CLOSING.get(name, ()):
+            self.handle_endtag(self._open[-1])
         self._builder.start(name, {key: value or "" for key, value in attrs})
         if name in VOID:
             self._builder.end(name)
@@ -112,6 +139,8 @@ class _Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """Ends what is not closed in it; one of nothing that is open means nothing."""
         name = tag.rpartition(":")[2]
+        if name == "p" and name not in self._open:
+            self.handle_starttag(name, [])
         if name in VOID or name not in self._open:
             return
         while (inner := self._open.pop()) != name:
@@ -129,14 +158,21 @@ class _Page(HTMLParser):
 class _Reader:
     def __init__(self) -> None:
         self.parts: list[tuple[str, str]] = [("id", "")]
+        self.links: set[int] = set()
+        """Which of them are nothing but a link within the book."""
         self._text: list[str] = []
+        self._linked = 0  # letters in links
+        self._raised = 0
 
     def children(self, element: Element, block: str) -> None:
         """What is in an element that stands in a `block`."""
         self._say(element.text)
         for child in element:
             if self._silent(child, block):
-                self.parts += [("id", e.get("id", "")) for e in child.iter() if e.get("id")]
+                self.parts += [("id", place) for e in child.iter() if (place := _place(e))]
+            elif _is_contents(child):
+                self.end(block)
+                self.parts.append((CONTENTS, ""))
             else:
                 self._read(child, block)
             self._say(child.tail)
@@ -144,18 +180,22 @@ class _Reader:
     def end(self, block: str) -> None:
         """The text since the last end is all of its block, or of a part of it."""
         whole = LEFT_OUT.sub("", "".join(self._text))
+        link = self._linked and self._linked == len("".join(whole.split()))
         self._text.clear()
+        self._linked = 0
         for text in PARAGRAPHS.split(whole):
             line = spaced(text.replace(END, " "))
             line = spaced(EMPHASISED.sub(r"\1*\2*\3", line).translate(OURS))
             if parts_scenes(line):
                 self.parts.append((block, BREAK))
             elif line:
+                if link and block not in HEADINGS:
+                    self.links.add(len(self.parts))
                 self.parts.append((block, line))
 
     def _read(self, element: Element, block: str) -> None:
         name = element.tag
-        if place := element.get("id"):
+        if place := _place(element):
             self.parts.append(("id", place))
         if name in BLOCKS:
             self.end(block)
@@ -172,8 +212,12 @@ class _Reader:
         else:
             before, after = (OPEN, CLOSE) if name in EMPHASIS else ("", "")
             self._say(before)
+            self._raised += name == "sup"
             self.children(element, block)
+            self._raised -= name == "sup"
             self._say(after)
+            if _leads_inside(element):
+                self._linked += len("".join(said(element).split()))
 
     def _say(self, text: str | None) -> None:
         if text:
@@ -185,11 +229,37 @@ class _Reader:
         return bool(element.tag in SILENT or hidden or unread) or self._is_note(element, block)
 
     def _is_note(self, element: Element, block: str) -> bool:
-        """Whether it is the number of a footnote: a link to a place, right after a word, raised or
-        in brackets."""
-        text = said(element)
+        """Whether it is the number of a footnote: a link to a place, raised or right after a
+        word."""
         if element.tag != "a" or "#" not in element.get("href", "") or block in HEADINGS:
             return False
-        apart = not self._text or self._text[-1][-1:].isspace()
-        raised = text[:1] in "[(" or next(every(element, "sup"), None) is not None
-        return bool(NOTE.fullmatch(text)) and (raised or not apart)
+        before = "".join(self._text[-3:]).translate(OURS)[-1:]
+        follows = before.isalnum() or before in tuple(".,;:!?…)”’\"'»")
+        raised = self._raised or next(every(element, "sup"), None) is not None
+        text = said(element)
+        return bool((raised or follows or text[:1] == "[") and NOTE.fullmatch(text))
+
+
+def _place(element: Element) -> str | None:
+    return element.get("id") or (element.get("name") if element.tag == "a" else None)
+
+
+def _leads_inside(element: Element) -> bool:
+    """Whether it is a link to somewhere in the book."""
+    return element.tag == "a" and bool(re.match(r"(?![\w.+-]+:|//).", element.get("href", "")))
+
+
+def _is_contents(element: Element) -> bool:
+    """Whether it is a table of contents: links for the most part, or a table or a list with one in
+    each of its lines."""
+    if element.tag not in LISTS:
+        return False
+    links = [said(link) for link in every(element, "a") if _leads_inside(link)]
+    if len(links) < LINKS:
+        return False
+    if 2 * len("".join(links)) > len(said(element)):
+        return True
+    rows = [*every(element, "tr")] or [*every(element, "li")]
+    return bool(rows) and all(
+        len(said(row)) <= ENTRY and any(map(_leads_inside, every(row, "a"))) for row in rows
+    )

@@ -215,6 +215,9 @@ def test_a_forked_process_is_told_that_it_would_hang(run: Run, tmp_path: Path) -
         def speak(results):
             told(results, lambda: list(load_model().speak("Hi.")))
 
+        async def heard():
+            return [chunk async for chunk in generate_audio_async("Hi.")]
+
         def begun(kind, target):
             context = multiprocessing.get_context(kind)
             results = context.Queue()
@@ -229,8 +232,8 @@ def test_a_forked_process_is_told_that_it_would_hang(run: Run, tmp_path: Path) -
             chunks = load_model().speak("Hi.")
             next(chunks)
             ways = [lambda: next(chunks), lambda: load_model().model, lambda: load_model().check()]
-            ways += [lambda: asyncio.run(anext(generate_audio_async("Hi.")))]
-            asyncio.run(anext(generate_audio_async("Hi.")))
+            ways += [lambda: asyncio.run(heard())]
+            assert asyncio.run(heard())
             for way in ways:
                 print(begun("fork", lambda results, way=way: told(results, way)))
     """

@@ -61,34 +61,67 @@ def test_a_text_without_line_ends_is_read(run: Run) -> None:
     assert run("mlxtts-split", stdin=b"Oh.").stdout == b'{"id": "1.1", "text": "Oh."}\n'
 
 
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    """The script for audio books, in a folder with a mlxtts-say that the second chapter stops."""
+    (tmp_path / "stopping").mkdir()
+    say = tmp_path / "stopping" / "mlxtts-say"
+    stop = 'case "$*" in *002.flac*) exit 3;; esac\n'
+    say.write_text(f'#!/bin/sh\n{stop}PATH=${{PATH#*:}} exec mlxtts-say "$@"\n')
+    say.chmod(0o755)
+    return f"{ROOT / 'examples' / 'mlxtts-book'}"
+
+
+def told(run: Run, name: str) -> tuple[list[str], list[float], float]:
+    """Titles of chapters, where they begin, and where all ends."""
+    entries = "ffprobe -v error -show_chapters -show_entries format=duration -of json"
+    data = json.loads(run(f"{entries} 'file:{name}'").stdout)
+    titles = [chapter["tags"]["title"] for chapter in data["chapters"]]
+    starts = [float(chapter["start_time"]) for chapter in data["chapters"]]
+    return titles, starts, float(data["format"]["duration"])
+
+
 @needs("ffmpeg")
-def test_the_script_for_audio_books(run: Run, tmp_path: Path) -> None:
+def test_an_audio_book(run: Run, tmp_path: Path, script: str) -> None:
     """Begun again after it was stopped in the second chapter."""
-    (tmp_path / "book.txt").write_bytes(TEXT.replace(b"Chapter 1", b"Chapter 1: A=B; #c"))
-    script = f"{ROOT / 'examples' / 'mlxtts-book'} book.txt out.m4b --temperature 0"
-    limit = "PATH=$PWD:$PATH"  # finds one that says the first chapter only
-    (tmp_path / "mlxtts-say").write_text(
-        '#!/bin/sh\ncase "$*" in *002.flac*) exit 1;; esac\nPATH=${PATH#*:} exec mlxtts-say "$@"\n'
-    )
-    (tmp_path / "mlxtts-say").chmod(0o755)
-    assert run(f"{limit} {script}").returncode == 1
-    first = tmp_path / "out.m4b.parts" / "c_001.flac"
-    before = first.stat()
-    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.m4b.parts"]
-    done = run(f"cp -p {first} kept.flac; {script}")
-    assert (done.returncode, done.stderr) == (0, b"")
+    (tmp_path / "my book.txt").write_bytes(TEXT.replace(b"Chapter 1", b"Chapter 1: A=B; #c"))
+    command = f"{script} 'my book.txt' 'Out: it.m4b' --temperature 0"
+    assert run(f"PATH=$PWD/stopping:$PATH {command}").returncode == 3
+    parts = tmp_path / "Out: it.m4b.parts"
+    before = (parts / "c_001.flac").stat()
+    done = run(f"cp -p '{parts}/c_001.flac' kept.flac; {command}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert (tmp_path / "kept.flac").stat().st_mtime == before.st_mtime
-    assert [path.name for path in tmp_path.glob("out*")] == ["out.m4b"]
-    entries = "ffprobe -v error -show_chapters -show_entries format=duration -of json out.m4b"
-    told = json.loads(run(entries).stdout)
-    titles = [chapter["tags"]["title"] for chapter in told["chapters"]]
+    assert [path.name for path in tmp_path.glob("Out*")] == ["Out: it.m4b"]
+    titles, starts, end = told(run, "Out: it.m4b")
     assert titles == ["-", "Chapter 1: A=B; #c", "Chapter 2"]
-    starts = [float(chapter["start_time"]) for chapter in told["chapters"]]
     assert starts[1] == pytest.approx(soundfile.info(tmp_path / "kept.flac").duration, abs=0.01)
-    assert starts == sorted(starts)
-    assert float(told["chapters"][-1]["end_time"]) == pytest.approx(
-        float(told["format"]["duration"]), abs=0.1
-    )
+    assert starts[1] < starts[2] < end
+
+
+@needs("ffmpeg")
+def test_an_audio_book_of_a_text_that_was_changed(run: Run, tmp_path: Path, script: str) -> None:
+    book = tmp_path / "b.md"
+    book.write_text("# One\n\nNo.\n\n# Two\n\nYes.\n\n# Three\n\nOh.\n")
+    assert run(f"PATH=$PWD/stopping:$PATH {script} b.md o.mp3").returncode == 3
+    old = soundfile.info(tmp_path / "o.mp3.parts" / "c_001.flac").duration
+    book.write_text("# One\n\nNot at all, I must say, not at all.\n\n# Two\n\n[pause:x]\n")
+    done = run(f"{script} b.md o.mp3")
+    assert done.returncode == 1
+    assert error_of(done).endswith("is not a pause: its time must be as 0.5s or 500ms")
+    titles, starts, _ = told(run, "o.mp3")
+    assert titles == ["One", "Two"]
+    assert starts[1] > old + 1
+
+
+def test_an_audio_book_of_nothing(run: Run, script: str) -> None:
+    assert run(script).returncode == 2
+    done = run(f"{script} -nothing o.m4b")
+    assert done.returncode == 1
+    assert b"No such file" in done.stderr
+    tools = "for t in bash dirname realpath; do ln -s $(type -P $t) stopping/; done"
+    done = run(f"{tools}; PATH=$PWD/stopping {script} a b")
+    assert (done.returncode, done.stderr) == (1, b"mlxtts-book: needs ffmpeg\n")
 
 
 def test_bad_input(run: Run, tmp_path: Path) -> None:

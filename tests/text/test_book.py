@@ -193,7 +193,9 @@ def test_numbers_that_begin_anew_in_each_part() -> None:
 
 
 def test_headings_of_many_levels_that_come_again() -> None:
-    parts = [f"# {what}\n\n## API {what}\n\n### List\n\n### Parameters\n\nText." for what in ("A", "B")]
+    parts = [
+        f"# {what}\n\n## API {what}\n\n### List\n\n### Parameters\n\nText." for what in ("A", "B")
+    ]
     assert [name for name, _ in chapters("\n\n".join(parts))] == [
         "A API A List Parameters",
         "B API B List Parameters",

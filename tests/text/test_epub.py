@@ -157,10 +157,57 @@ def test_what_is_not_read_out() -> None:
     assert said(body) == ["A b, c2", "\u6f22"]
 
 
-def test_a_page_of_links_is_a_table_of_contents() -> None:
-    links = "".join(f'<p><a href="{n}">Chapter {n}</a></p>' for n in range(4))
-    pages = {"toc": page(f"<h1>Contents</h1>{links}"), "a": page("<p>Text.</p>")}
-    assert chapters(book(pages)) == [("", [], ["Text."])]
+LINKED = [f'<a href="p{n}.xhtml#c">Chapter {n}</a>' for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        "".join(f"<p>{link}</p>" for link in LINKED),
+        f"<p>{'<br/>'.join(LINKED)}</p>",
+        f"<ul>{''.join(f'<li>{link} The tale of the story</li>' for link in LINKED)}</ul>",
+        f"<table>{''.join(f'<tr><td>{x}</td><td> What it is</td></tr>' for x in LINKED)}</table>",
+    ],
+)
+def test_a_table_of_contents_is_not_read_out(contents: str) -> None:
+    body = f'<h1>Title</h1><h2>Contents</h2>{contents}<p>Text, and <a href="#c">more</a>.</p>'
+    assert said(body) == ["Title", "Text, and more."]
+
+
+def test_links_that_are_no_table_of_contents() -> None:
+    links = "".join(f'<li><a href="https://example.org/{n}">Page {n}</a></li>' for n in range(5))
+    few = "".join(f"<p>{link}</p>" for link in LINKED[:3])
+    assert said(f"<p>See:</p><ul>{links}</ul>{few}<p>End.</p>") == [
+        *("See:", "Page 0", "Page 1", "Page 2", "Page 3", "Page 4"),
+        *("Chapter 0", "Chapter 1", "Chapter 2", "End."),
+    ]
+
+
+def test_places_in_older_books() -> None:
+    body = '<p><a name="c1"></a>One.</p><p>A.</p><p><a name="c2"/>Two.</p><p>B.</p>'
+    nav = link("text/a#c1", "First") + link("text/a#c2", "Second")
+    assert chapters(book({"a": page(body)}, nav)) == [
+        ("First", [], ["One.", "A."]),
+        ("Second", [], ["Two.", "B."]),
+    ]
+
+
+def test_places_that_are_not_there() -> None:
+    pages = {name: page(f"<p>{name}</p>") for name in ("a", "b")}
+    nav = link("text/a#x", "First") + link("text/b#y", "Second")
+    assert chapters(book(pages, nav)) == [("First", [], ["a"]), ("Second", [], ["b"])]
+
+
+def test_a_table_of_contents_with_one_entry() -> None:
+    assert chapters(book(PAGES, ncx=point("text/one.xhtml", "Start"))) == chapters(book(PAGES))
+    assert chapters(book({"a": page("<p>x</p>")}, ncx=point("text/a", "All"))) == [
+        ("All", [], ["x"])
+    ]
+
+
+def test_paragraphs_that_are_not_closed() -> None:
+    assert said("<p>x." * 2_000) == ["x."] * 2_000
+    assert said("<ul><li>a<li>b</ul><dl><dt>c<dd>d</dl>") == ["a", "b", "c", "d"]
 
 
 def test_emphasis() -> None:
@@ -190,7 +237,7 @@ def test_a_document_type_with_entities_of_its_own() -> None:
 
 def test_pages_may_be_as_browsers_read_them() -> None:
     body = "<P>a<br>b<img src=x><div>c</span></p>d &unknown; <![CDATA[e &nbsp; f]]></DIV>g<p>h<p>i"
-    assert said(body) == ["a b", "c", "d &unknown; e &nbsp; fg", "h", "i"]
+    assert said(body) == ["a b", "c", "d &unknown; e &nbsp; f", "g", "h", "i"]
     data = book({"a": f"\n<?xml version='1.0' encoding='utf8mb4'?>{page('<p>x</p>')}"})
     with pytest.raises(TextError, match="text/a: not utf8mb4"):
         epub.read(data)
@@ -229,8 +276,10 @@ def test_a_heading_that_leads_back_to_the_contents() -> None:
 
 def test_figures_that_are_links() -> None:
     body = """<p>In <a href="x">1984</a> he read <a href="#b">42</a> books,<a href="#n1">3</a>
-        or so.<sup><a href="n#2">4</a></sup> <a href="n#3">[5]</a></p>"""
-    assert said(body) == ["In 1984 he read 42 books, or so."]
+        or so.<sup><a href="n#2">4</a></sup> <a href="n#3">[5]</a></p>
+        <p>See (<a href="#s3">3</a>), §<a href="#s">5</a>, 1–<a href="#s">4</a>.
+        Word <sup><a href="#f">6</a></sup></p>"""
+    assert said(body) == ["In 1984 he read 42 books, or so.", "See (3), §5, 1–4. Word"]
 
 
 CIPHER = """<encryption xmlns="urn:oasis:names:tc:opendocument:xmlns:container"
