@@ -101,11 +101,16 @@ def _without_contents(parts: list[tuple[str, str]], links: set[int]) -> list[tup
             else:
                 found.append((CONTENTS, ""))
             run = []
-    for at, (kind, _) in enumerate(found):
-        said = next((n for n in range(at - 1, -1, -1) if found[n][0] not in ("id", CONTENTS)), None)
-        if kind == CONTENTS and said is not None and is_title(found[said][1]):
-            found[said] = ("id", found[said][1])
-    return [part for part in found if part[0] != CONTENTS]
+    kept: list[tuple[str, str]] = []
+    above = -1  # where the last text is
+    for kind, text in found:
+        if kind != CONTENTS:
+            above = above if kind == "id" else len(kept)
+            kept.append((kind, text))
+        elif above >= 0 and is_title(kept[above][1]):
+            del kept[above]
+            above = -1
+    return kept
 
 
 class _Page(HTMLParser):
