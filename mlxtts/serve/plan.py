@@ -38,7 +38,7 @@ class Plan:
 def make(speaker: Speaker, start: Start, model: str, voice: str | None) -> Plan:
     """`model` is what clients may call it, `voice` the one for those that name none."""
     if start.model_path is not None and not _same(start.model_path, model):
-        raise ProtocolError("model", f"model_path: this server speaks with {model}")
+        raise ProtocolError("model", f"this server speaks with {model}")
     try:
         request = _request(speaker, start, voice)
     except VoiceError as error:

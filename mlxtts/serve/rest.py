@@ -7,7 +7,6 @@ how fast it is made, as with a WebSocket.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,9 +23,10 @@ from mlxtts.audio.live import Live
 from mlxtts.audio.tempo import Tempo
 from mlxtts.serve import protocol
 from mlxtts.serve.access import Access
+from mlxtts.serve.plan import SAMPLING
 from mlxtts.serve.protocol import ProtocolError, Start
 from mlxtts.serve.session import WIDTH, Stream
-from mlxtts.serve.transport import PATIENCE, abort
+from mlxtts.serve.transport import PATIENCE, abort, begin_file, while_there
 from mlxtts.wire.pcm0 import Frame
 
 if TYPE_CHECKING:
@@ -40,13 +40,10 @@ FORMATS = {
     "pcm": ("raw", "audio/pcm"),
 }
 """By the API's names: ours, and the media type."""
-MORE = (
-    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty"),
-    *("max_tokens", "seed", "crossfade_ms"),
-)
+MORE = (*SAMPLING, "max_tokens", "seed", "crossfade_ms")
 """What may be said beside the API's keys, as in a start message of mlxtts-ws(7)."""
 STATUS = {
-    **{"access": 401, "model": 404, "path": 404, "too_long": 413, "type": 415},
+    **{"model": 404, "path": 404, "too_long": 413, "type": 415},
     **{"engine": 500, "busy": 503, "draining": 503},
 }
 """Of errors that are not 400."""
@@ -129,7 +126,7 @@ def routes(speech: Speech, access: Access) -> Sequence[BaseRoute]:
                 Route("/models/{name:path}", one),
                 Route("/{path:path}", nothing, methods=METHODS),
             ],
-            middleware=[pages, *access.middleware(_respond)],
+            middleware=[pages, *access.middleware(_error)],
         )
     ]
 
@@ -155,20 +152,28 @@ async def _body(request: Request, most: int) -> bytes:
         raise ProtocolError("json", "the request did not come to its end") from None
 
 
-def refusal(problem: ProtocolError, headers: dict[str, str] | None = None) -> Response:
+def refusal(problem: ProtocolError) -> Response:
     """As the API says what is wrong."""
-    status = STATUS.get(problem.code, 400)
+    wait = problem.more.get("retry_after")
+    return _error(
+        str(problem),
+        STATUS.get(problem.code, 400),
+        {"retry-after": str(wait)} if wait else None,
+        problem.code,
+        problem.more.get("option") or PARAMS.get(problem.code),
+    )
+
+
+def _error(
+    reason: str,
+    status: int,
+    headers: dict[str, str] | None = None,
+    code: str = "access",
+    param: str | None = None,
+) -> Response:
     kind = "invalid_request_error" if status < 500 else "server_error"
-    param = problem.more.get("option") or PARAMS.get(problem.code)
-    about = {"type": kind, "code": problem.code, "param": param}
-    if wait := problem.more.get("retry_after"):
-        headers = {"retry-after": str(wait)}
-    message = re.sub(r"^(?:text|model_path): ", "", str(problem))
-    return JSONResponse({"error": {"message": message, **about}}, status, headers)
-
-
-def _respond(reason: str, _: int, headers: dict[str, str] | None) -> Response:
-    return refusal(ProtocolError("access", reason.strip()), headers)
+    about = {"message": reason.strip(), "type": kind, "code": code, "param": param}
+    return JSONResponse({"error": about}, status, headers)
 
 
 class Answer:
@@ -200,15 +205,10 @@ class Answer:
             if self._speech.full:
                 await refusal(ProtocolError("busy", "too many connections"))(scope, receive, send)
                 return
-            speaking = asyncio.ensure_future(self._speak(scope, receive, send))
-            leaving = asyncio.ensure_future(_gone(receive))
             try:
-                await asyncio.wait({speaking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                await while_there(self._speak(scope, receive, send), receive)
             finally:
                 self._stream.cancel()
-                for task in (speaking, leaving):
-                    task.cancel()
-                await asyncio.gather(speaking, leaving, return_exceptions=True)
 
     async def _speak(self, scope: Scope, receive: Receive, send: Send) -> None:
         metrics, name = self._speech.metrics, self._stream.id
@@ -231,15 +231,14 @@ class Answer:
     async def _send(self, frame: Frame, send: Send) -> bool:
         """The sound from this frame on. False if it broke off."""
         live = Live(self._format)
-        headers = [(b"content-type", self._type.encode()), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await begin_file(send, self._type)
         while True:
             data = b"".join(map(live.push, self._filtering.feed(frame)))
             if frame.is_end:
-                await self._body(send, data + live.close(), more=False)
+                await self._write(send, data + live.close(), more=False)
                 return True
             if data:
-                await self._body(send, data)
+                await self._write(send, data)
             self._stream.sent(frame.num_samples)
             following = await self._outbox.get()
             if isinstance(following, ProtocolError):  # a file that ends here would seem whole
@@ -247,7 +246,7 @@ class Answer:
                 return False
             frame = following
 
-    async def _body(self, send: Send, data: bytes, more: bool = True) -> None:
+    async def _write(self, send: Send, data: bytes, more: bool = True) -> None:
         message = {"type": "http.response.body", "body": data, "more_body": more}
         try:
             await asyncio.wait_for(send(message), STALLED)
@@ -277,8 +276,3 @@ class Answer:
     def abort(self) -> None:
         """Close the connection without a word."""
         self._abort()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -200,7 +200,7 @@ class Speech:
     def plan(self, start: Start) -> Plan:
         """Raises ProtocolError."""
         if start.text is not None and len(start.text) > self.limits.max_text:
-            reason = f"text: more than {self.limits.max_text} characters"
+            reason = f"more than {self.limits.max_text} characters"
             raise ProtocolError("too_long", reason)
         return make(self._speaker, start, self.model, self._voice)
 

@@ -28,7 +28,7 @@ from mlxtts.serve import protocol
 from mlxtts.serve.access import Access
 from mlxtts.serve.broadcast import BehindError, Broadcast, Listener, Pace, feed
 from mlxtts.serve.protocol import ProtocolError, Status
-from mlxtts.serve.transport import abort
+from mlxtts.serve.transport import GROWING, abort, begin_file, gone, while_there
 from mlxtts.wire import pcm0
 from mlxtts.wire.pcm0 import Frame
 
@@ -37,9 +37,6 @@ REST = 10.0
 LEAVE = 5.0
 """Seconds that one who is dropped has to hear why."""
 DONE, POLICY, FAILED, AGAIN = 1000, 1008, 1011, 1013
-
-HEADERS = {"cache-control": "no-store"}
-"""Of a file that grows."""
 
 
 class Station:
@@ -143,7 +140,7 @@ class Station:
     def _file(self, format: str) -> Callable[[Request], Awaitable[Download]]:
         async def answer(request: Request) -> Any:
             if request.method == "HEAD":  # to look is not to listen
-                return Response(headers=HEADERS | {"content-type": TYPES[format]})
+                return Response(headers=GROWING | {"content-type": TYPES[format]})
             if self.full or self.broadcast.ended:
                 return PlainTextResponse("not now\n", 503)
             return Download(self, format)
@@ -240,20 +237,13 @@ class Download:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listener = self._station.broadcast.listen()
-        hearing = asyncio.ensure_future(self._hear(listener, scope, receive, send))
-        leaving = asyncio.ensure_future(self._gone(receive))
         try:
-            await asyncio.wait({hearing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await while_there(self._hear(listener, scope, receive, send), receive)
         finally:
-            for task in (hearing, leaving):
-                task.cancel()
-            await asyncio.gather(hearing, leaving, return_exceptions=True)
             listener.leave()
 
     async def _hear(self, listener: Listener, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = HEADERS | {"content-type": TYPES[self._format]}
-        coded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": coded})
+        await begin_file(send, TYPES[self._format])
 
         async def sound(frame: Frame) -> None:
             if data := self._live.push(frame):
@@ -264,11 +254,6 @@ class Download:
         except (BehindError, AudioError) as error:
             self._station.log(f"a listener to /stream.{self._format} was dropped: {error}")
             abort(HTTPConnection(scope))
-            await self._gone(receive)
+            await gone(receive)
         else:
             await send({"type": "http.response.body", "body": self._live.close()})
-
-    @staticmethod
-    async def _gone(receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass

@@ -7,9 +7,11 @@ closed though its client does not read would all stay for good.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 from starlette.requests import HTTPConnection
+from starlette.types import Receive, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -59,6 +61,33 @@ class WebSockets(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.close":
             self.loop.call_later(PATIENCE, self.transport.abort)
+
+
+GROWING = {"cache-control": "no-store"}
+"""Headers of a file that grows while it is sent."""
+
+
+async def begin_file(send: Send, media_type: str) -> None:
+    """The head of a response that is a growing file."""
+    headers = GROWING | {"content-type": media_type}
+    coded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 200, "headers": coded})
+
+
+async def while_there(work: Coroutine[Any, Any, object], receive: Receive) -> None:
+    """Do this until it is done, or the client has gone."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(gone(receive))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def abort(connection: HTTPConnection) -> None:

@@ -21,7 +21,7 @@ LONGEST = 1000  # letters of an utterance; a longer paragraph is divided between
 UNWRAPPED = 120  # letters of a line that is a whole paragraph
 UNDERLINE = re.compile(r"={3,}\s*")
 SMALL = re.compile(r"#{4,6}\s+")  # begins a heading of less than a chapter
-FENCE = re.compile(r"\s*(?:```|~~~)")
+FENCE = re.compile(r"\s*```")
 GUTENBERG = re.compile(
     r"^[^\S\n]*\*\*\* *(START|END) OF (?:THE|THIS) PROJECT GUTENBERG EBOOK\b"
     r"(?:.|\n){0,300}?\*\*\*[^\S\n]*$",
@@ -146,9 +146,13 @@ def _blocks(text: str) -> Iterator[str]:
     """What empty lines part, and headings in Markdown or above an indented line. Where lines are as
     long as paragraphs, each is a block."""
     rows: list[str] = []
+    every = [*text.split("\n"), ""]
+    fences = sum(bool(FENCE.match(row)) for row in every)
+    pairs = fences - fences % 2  # the last may be alone
     fenced = False
-    for row in [*text.split("\n"), ""]:
-        fenced ^= bool(FENCE.match(row))
+    for row in every:
+        if FENCE.match(row) and pairs:
+            fenced, pairs = not fenced, pairs - 1
         headed = not fenced and (markdown(row) or SMALL.match(row))
         under = bool(rows) and _indented(row) and not _indented(rows[-1]) and heading(rows[-1])
         if headed or under or not (row.strip() or fenced):

@@ -104,22 +104,26 @@ class _Book:
         files = []
         for reference in every(self._package, "itemref"):
             item = self._items.get(reference.get("idref", ""))
-            for _ in self._items:
-                if item is not None and item.get("media-type", "") not in PAGES:
-                    item = self._items.get(item.get("fallback", ""))
+            passed = set()
+            while item is not None and item.get("media-type", "") not in PAGES:
+                passed.add(item.get("id"))
+                item = self._items.get(item.get("fallback", ""))
+                item = None if item is None or item.get("id") in passed else item
             if item is not None and reference.get("linear") != "no" and not _navigates(item):
                 files.append(self._file(item))
         return [*dict.fromkeys(files)]
 
     def _places(self, pages: Pages) -> dict[Place, str]:
-        """The same as `_contents`; what leads to nowhere in a page leads to its beginning. None if
-        it is one place at most and there are more headings, as where a book says only where its
+        """The same as `_contents`; what leads to nowhere in a page leads to its beginning. Nothing
+        if it is one place at most and there are more headings, as where a book says only where its
         text starts."""
+        places = {
+            (file, text) for file, parts in pages.items() for kind, text in parts if kind == "id"
+        }
         found: dict[Place, str] = {}
         for (file, mark), title in self._contents().items():
-            here = pages.get(file, [])
-            if here:
-                found.setdefault((file, mark if ("id", mark) in here else ""), title)
+            if file in pages:
+                found.setdefault((file, mark if (file, mark) in places else ""), title)
         headings = [kind for parts in pages.values() for kind, _ in parts if kind in CHAPTERS]
         return found if len(found) > 1 or len(headings) <= len(found) else {}
 

@@ -10,7 +10,7 @@ from mlxtts.text.lines import parts_scenes
 
 LONGEST_HEADING = 120
 ROWS = 3  # of a heading at most
-CONTENTS = 3  # headings that may follow each other; more are a table of contents
+CONTENTS = 3  # headings that may follow each other; more may be a table of contents
 
 KINDS = (
     "chapter|part|book|act|scene|canto|letter|volume|stave|section|chapitre|partie|livre|tome|"

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from tests.conftest import ROOT, Run, error_of, needs
-from tests.text.test_epub import PAGES, book, link
+from tests.epubs import PAGES, book, link
 
 TEXT = b"A Title\n\nChapter 1\n\nOne *is*\none.\n\n* * *\n\nTwo.\n\nChapter 2\n\nThree.\n"
 

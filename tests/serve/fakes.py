@@ -8,13 +8,15 @@ from collections import deque
 from typing import Any
 
 from mlxtts.codecs.utterance import Options
-from mlxtts.engine import Request, Sound
+from mlxtts.engine import Request, Sound, Speaker
 from mlxtts.errors import UsageError
 from mlxtts.nn.sampling import Sampling
 from mlxtts.serve.runner import Event, Ticket
+from mlxtts.serve.speech import Limits, Speech
 from mlxtts.text.frontend import Segment
 from mlxtts.wire.tokens import Begin, End
 
+SPEAKER = Speaker("starter")
 SECOND = b"\0\0\0\0" * 24_000
 
 
@@ -135,3 +137,10 @@ class Socket:
 
     async def close(self, code: int) -> None:
         self.closed = code
+
+
+def speech() -> Speech:
+    """The service of the starter voice, with such a runner."""
+    made = Speech(SPEAKER, "starter", None, Limits(queue=2, max_text=100))
+    made.runner = Runner()  # type: ignore[assignment]
+    return made

@@ -78,6 +78,15 @@ class Server:
         self._ready.set()
 
 
+@contextmanager
+def visited(*options: str) -> Iterator[Server]:
+    """One that its visitors leave as they found it."""
+    with running(*options) as server:
+        yield server
+        eventually(lambda: server.metric("rows_busy") == server.metric("connections") == 0)
+        assert server.end() == 0
+
+
 def as_from_a_shell() -> None:
     """Whatever began the tests, such as nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

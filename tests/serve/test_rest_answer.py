@@ -13,8 +13,7 @@ from mlxtts.serve.protocol import ProtocolError
 from mlxtts.serve.runner import Failed
 from mlxtts.serve.transport import ABORT
 from mlxtts.wire.tokens import End
-from tests.serve.fakes import SECOND
-from tests.serve.test_ws import speech
+from tests.serve.fakes import SECOND, speech
 
 
 class Client:

@@ -8,16 +8,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlxtts.engine import Sound, Speaker
+from mlxtts.engine import Sound
 from mlxtts.errors import UsageError
 from mlxtts.serve.runner import Failed
-from mlxtts.serve.speech import Limits, Speech
+from mlxtts.serve.speech import Speech
 from mlxtts.serve.transport import ABORT
 from mlxtts.serve.ws import UNREAD, Connection
 from mlxtts.wire.tokens import End
-from tests.serve.fakes import Runner, Socket
-
-SPEAKER = Speaker("starter")
+from tests.serve.fakes import Socket, speech
 
 texts = st.sampled_from(
     ["One. Two.", "Go on, ", "and on.\n", "---", "", "x" * 90, "3 < 4\u2028<laugh>"]
@@ -50,12 +48,6 @@ EVENTS = {
     "length": (End, "length"),
     "failed": (Failed, UsageError("no")),
 }
-
-
-def speech() -> Speech:
-    made = Speech(SPEAKER, "starter", None, Limits(queue=2, max_text=100))
-    made.runner = Runner()  # type: ignore[assignment]
-    return made
 
 
 async def converse(said: list[Any], done: list[Any]) -> tuple[list[Any], Speech]:

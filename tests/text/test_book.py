@@ -48,7 +48,9 @@ def test_long_lines_are_paragraphs() -> None:
     assert chapters(f"See\n{address}\nfor more.") == [("", [f"See {address} for more."])]
 
 
-@pytest.mark.parametrize("line", ["* * *", "***", "---", "      *      *", "#", "⁂", "— — —"])
+@pytest.mark.parametrize(
+    "line", ["* * *", "***", "---", "~~~~", "      *      *", "#", "⁂", "— — —"]
+)
 def test_scenes(line: str) -> None:
     assert chapters(f"{line}\n\nOne.\n{line}\n\n{line}\n\nTwo.\n\n{line}\n") == [
         ("", ["One.", BREAK, "Two."])
@@ -211,6 +213,7 @@ def test_the_contents_of_a_play() -> None:
 def test_code_in_markdown() -> None:
     text = "# A\n\n```sh\nmake\n\n# install it\n\nmake\n```\n\nText.\n\n    # code\n\n# B\n\nEnd."
     assert [name for name, _ in chapters(text)] == ["A", "B"]
+    assert chapters("One.\n\n```\n\nTwo.") == [("", ["One.", "Two."])]
 
 
 def test_chinese_paragraphs() -> None:
