@@ -213,7 +213,9 @@ def test_the_contents_of_a_play() -> None:
 def test_code_in_markdown() -> None:
     text = "# A\n\n```sh\nmake\n\n# install it\n\nmake\n```\n\nText.\n\n    # code\n\n# B\n\nEnd."
     assert [name for name, _ in chapters(text)] == ["A", "B"]
-    assert chapters("One.\n\n```\n\nTwo.") == [("", ["One.", "Two."])]
+    for alone in ("```", "~~~~"):
+        found = chapters(f"One.\n\n{alone}\n\nTwo.\n\nThree.")
+        assert [text for text in found[0][1] if text] == ["One.", "Two.", "Three."]
 
 
 def test_chinese_paragraphs() -> None:
