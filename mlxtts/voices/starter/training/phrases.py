@@ -189,12 +189,12 @@ def plain(rng):
 
 
 def salad(rng, common, weights, deck):
-    """Random words, half of them common (weighted), half dealt from ``deck``, so that every
-    spelling comes by.
+    """Random words, half of them common (by ``weights``, cumulative), half dealt from ``deck``, so
+    that every spelling comes by.
     """
     words = []
     for _ in range(rng.randint(2, 11)):
-        words.append(deck() if rng.random() < 0.6 else rng.choices(common, weights)[0])
+        words.append(deck() if rng.random() < 0.6 else rng.choices(common, cum_weights=weights)[0])
     text = words[0]
     for word in words[1:]:
         text += (", " if rng.random() < 0.08 else " ") + word

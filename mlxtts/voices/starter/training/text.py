@@ -8,6 +8,7 @@ tokenizer knows. The held-out lines (heldout.txt and expressed.txt, our own) are
 
 import collections
 import gzip
+import itertools
 import random
 import re
 from pathlib import Path
@@ -111,7 +112,7 @@ class Maker:
         self.words = words
         count = collections.Counter(w for line in natural for w in re.findall(r"[a-z']+", line))
         self.common = [w for w, _ in count.most_common(8000)]
-        self.weights = [count[w] ** 0.6 for w in self.common]
+        self.weights = list(itertools.accumulate(count[w] ** 0.6 for w in self.common))
         self.deal_line = phrases.dealer(natural, seed + 1)
         self.deal_word = phrases.dealer(words, seed + 2)
         self.deal_single = phrases.dealer(words + self.common * 4, seed + 3)
