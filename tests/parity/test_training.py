@@ -6,6 +6,8 @@ import gzip
 import json
 import shutil
 import subprocess
+import threading
+import time
 import types
 
 import numpy as np
@@ -466,6 +468,28 @@ def test_batches_hold_prompt_then_codes(trained):
     assert all(data.length[rows].max() <= kinds[kind][0] for kind, rows in plan)
 
 
+def test_a_model_gets_ready_before_there_are_codes(trained, tmp_path):
+    (tmp_path / "speech").symlink_to(trained / "speech")
+    data = lm_data.Sequences(str(tmp_path), "codes", torch.device("cpu"))
+    data.wait(0, time.time() + 9, ahead=True)
+    with pytest.raises(FileNotFoundError, match="no codes"):
+        data.wait(0, time.time() + 9)
+    there = lm_data.Sequences(str(trained), "codes", torch.device("cpu"))
+    for mine, its in zip(data.widths(2), there.widths(2), strict=True):
+        assert np.array_equal(mine, its)
+    made = shutil.copytree(trained / "codes", tmp_path / "made")
+    later = threading.Timer(0.5, made.rename, [tmp_path / "codes"])
+    later.start()
+    data.wait(1e-4, time.time() + 60)
+    later.join()
+    data.refill()
+    assert not data.ahead
+    assert data.hours == there.hours
+    assert data.held == there.held == 1
+    assert torch.equal(data.prompts, there.prompts)
+    assert torch.equal(data.codes, there.codes)
+
+
 def test_corruption_stays_within_the_slot():
     data = types.SimpleNamespace(device=torch.device("cpu"))
     data.prompt_length_there, data.frames_there = torch.tensor([4]), torch.tensor([30])
@@ -633,12 +657,12 @@ def test_a_step_that_fails_in_the_background_ends_everything(tmp_path, monkeypat
     jobs = {}
 
     def start(self, step, *options, threads=2):
-        command = {"codec": ["sleep", "60"], "text": ["true"], "teacher": ["false"]}[step]
-        jobs[step] = subprocess.Popen(command)
+        ends = {"text": "true", "teacher": "false"}  # the others go on
+        jobs[step] = subprocess.Popen([ends[step]] if step in ends else ["sleep", "60"])
         return jobs[step]
 
     monkeypatch.setattr(pipeline.Pipeline, "start", start)
     with pytest.raises(SystemExit) as ending:
         call("all", "--work", tmp_path, "--devices", "cpu")
     assert ending.value.code == 1
-    assert jobs["codec"].wait(10) < 0
+    assert all(jobs[step].wait(10) < 0 for step in ("codec", "lm"))

@@ -20,6 +20,7 @@ from .text import CHARACTERS as PLAIN
 PAD, BOS, END_OF_TEXT, START_OF_AUDIO, END_OF_AUDIO = 0, 1, 2, 3, 4
 FIRST_CHARACTER = 5
 CHARACTERS = PLAIN + MARK
+CHARACTER_IDS = {c: FIRST_CHARACTER + i for i, c in enumerate(CHARACTERS)}
 FIRST_AUDIO = 64
 CODES = 1024
 CONFIG = {
@@ -41,7 +42,7 @@ def prompt(voice, text):
     """Ids of ``voice: text`` between the marks that the model was trained with; unknown characters
     are dropped.
     """
-    known = [FIRST_CHARACTER + CHARACTERS.index(c) for c in f"{voice}: {text}" if c in CHARACTERS]
+    known = [CHARACTER_IDS[c] for c in f"{voice}: {text}" if c in CHARACTER_IDS]
     return [BOS, *known, END_OF_TEXT, START_OF_AUDIO]
 
 

@@ -17,6 +17,11 @@ from . import lm, teacher
 HELD_BACK = 256  # sequences for validation
 LONGEST = 1200  # input tokens; longer sequences are rare
 ROOM = 450_000  # sequences
+PATIENCE = 600  # seconds to wait for more than the first
+
+
+def _hours(frames):
+    return frames.sum() * teacher.FRAME / teacher.SAMPLE_RATE / 3600
 
 
 @dataclass
@@ -34,10 +39,11 @@ class Sequences:
 
     On ``device``, with room for ``room`` sequences: prompts (sum of prompts,), codes (sum of
     frames, 7), and of each sequence where its prompt and frames start and how many they are. The
-    tensors stay where they are when more comes in, so a captured step sees it.
+    tensors stay where they are when more comes in, so a captured step sees it. Texts of speech
+    that has no codes yet are read ahead of them.
     """
 
-    def __init__(self, work, codes, device, room=ROOM, first=0.0, patience=600):
+    def __init__(self, work, codes, device, room=ROOM):
         self.work, self.device, self.room, self.seen = work, device, room, set()
         self.folder = Path(work) / codes
         self.prompts = torch.zeros(room * 64, dtype=torch.int16, device=device)
@@ -46,35 +52,61 @@ class Sequences:
         for name in names:
             setattr(self, name, torch.zeros(room, dtype=torch.long, device=device))
         self.prompt_length, self.frames = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        begin = time.time()
+        self.ahead = {}  # shards without codes: their prompts and frames
         self.refill()
-        while self.hours < first and time.time() - begin < patience:
+        self._hold_back()
+
+    def wait(self, hours, until, ahead=False):
+        """Until so many ``hours`` have come with their codes, or without if ``ahead``; no longer
+        than to the time ``until``, and than PATIENCE after the first.
+        """
+        while _hours(self._frames(ahead)) < hours and time.time() < until:
+            if len(self._frames(ahead)):
+                until = min(until, time.time() + PATIENCE)
             time.sleep(1)
             self.refill()
-        if not len(self.frames):
+        if not len(self._frames(ahead)):
             raise FileNotFoundError(f"no codes in {self.folder}")
+        self._hold_back()
+
+    def _hold_back(self):
         self.held = min(HELD_BACK, len(self.frames) // 10)
 
     @property
     def hours(self):
         """Hours of speech that are here."""
-        return self.frames.sum() * teacher.FRAME / teacher.SAMPLE_RATE / 3600
+        return _hours(self.frames)
 
     @property
     def length(self):
         """Input tokens of each sequence; the end itself is never an input."""
         return self.prompt_length + lm.SLOTS * self.frames
 
+    def _frames(self, ahead=True):
+        """Frames of each sequence, also of those that have no codes yet if ``ahead``."""
+        more = [frames for _, frames in self.ahead.values()] if ahead else []
+        return np.concatenate((self.frames, *more))
+
+    def _length(self):
+        """Input tokens of the same."""
+        ahead = [[len(p) for p in prompts] for prompts, _ in self.ahead.values()]
+        return np.concatenate((self.prompt_length, *ahead)) + lm.SLOTS * self._frames()
+
     def refill(self):
-        """Take in the shards that have come since the last time."""
+        """Take in the codes that have come since the last time, and read texts ahead."""
         there = {int(path.stem) for path in self.folder.glob("[0-9]*.npy")}
         for number in sorted(there - self.seen):
             self.seen.add(number)
             codes = np.load(self.folder / f"{number:05d}.npy")
-            manifest = teacher.read_manifest(self.work, number)
-            prompts = [np.array(lm.prompt(v, text), np.int16) for _, _, v, text in manifest]
-            frames = np.array([samples // teacher.FRAME for _, samples, _, _ in manifest])
-            self._append(prompts, frames, codes)
+            self._append(*(self.ahead.pop(number, None) or self._read(number)), codes)
+        for number in {*teacher.shards(self.work)} - self.seen - {*self.ahead}:
+            self.ahead[number] = self._read(number)
+
+    def _read(self, number):
+        """Prompts and frames (n,) of a shard."""
+        manifest = teacher.read_manifest(self.work, number)
+        prompts = [np.array(lm.prompt(v, text), np.int16) for _, _, v, text in manifest]
+        return prompts, np.array([samples // teacher.FRAME for _, samples, _, _ in manifest])
 
     def _append(self, prompts, frames, codes):
         have, more = len(self.frames), len(frames)
@@ -102,11 +134,12 @@ class Sequences:
         """Shapes (input length, frames) into which sequences fall, by quantiles of their length,
         the last with room for the longest that may come; and the longest length of each.
         """
-        edges = np.quantile(self.length, np.linspace(0, 1, kinds + 1)[1:-1], method="higher")
-        edges = np.unique(np.append(edges, [max(LONGEST, self.length.max())]))
+        length, frames_of = self._length(), self._frames()
+        edges = np.quantile(length, np.linspace(0, 1, kinds + 1)[1:-1], method="higher")
+        edges = np.unique(np.append(edges, [max(LONGEST, length.max())]))
         shapes, low = [], 0
         for edge in edges.tolist():
-            mine = self.frames[(self.length > low) & (self.length <= edge)]
+            mine = frames_of[(length > low) & (length <= edge)]
             frames = min(edge // lm.SLOTS, int(mine.max()) + 8 if len(mine) else edge)
             shapes.append((-(-edge // 8) * 8, frames))
             low = edge
@@ -128,7 +161,7 @@ class Sequences:
 
         ``corrupt`` is the share of input codes that are replaced by a random one of their slot.
         """
-        begin, frames = self.prompt_length_there[rows] - 1, self.frames_there[rows]
+        begin, frames = (self.prompt_length_there[rows] - 1).clamp(min=0), self.frames_there[rows]
         turn = torch.arange(count, device=self.device)
         at = (self.frame_start[rows][:, None] + turn).clamp(max=len(self.codes) - 1)
         codes = self.codes[at].long()

@@ -2,8 +2,8 @@
 graph for each batch shape and one for what is done with the gradients.
 
 Writes WORK/NAME/checkpoint.pt (to go on from) and WORK/NAME/model.pt (the average, Hugging Face's
-names without ``model.``). More codes may come in while it trains, and several processes may train
-it together (ranks.py).
+names without ``model.``). It gets ready as soon as there is speech, and waits for codes; more may
+come in while it trains, and several processes may train it together (ranks.py).
 """
 
 import argparse
@@ -13,10 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import careful, lm, ranks
-from .lm_data import ROOM, Sequences
+from .lm_data import PATIENCE, ROOM, Sequences
 from .log import say
+
+NO_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
+"""Attention that needs no plan for each new shape, as cuDNN's does."""
 
 
 def add_arguments(parser):
@@ -38,7 +42,7 @@ def add_arguments(parser):
     option("--corrupt", type=float, default=0.06, help="share of the input codes that are replaced")
     option("--average", type=float, default=0.999, help="memory of the running average")
     option("--save-every", type=float, default=60, help="seconds between checkpoints")
-    option("--first", type=float, default=0.0, help="hours of speech to wait for")
+    option("--first", type=float, default=0.0, help="hours of speech, and of codes, to wait for")
     option("--room", type=int, default=ROOM, help="room for so many sequences on the device")
     option("--no-graph", action="store_true", help="no CUDA graphs")
     ranks.add_arguments(option)
@@ -57,7 +61,8 @@ class Trainer:
             torch.backends.cuda.matmul.allow_tf32 = True
         self.ranks = ranks.Ranks(args, device)
         torch.manual_seed(0)
-        self.data = Sequences(args.work, args.codes, device, args.room, args.first)
+        self.data = Sequences(args.work, args.codes, device, args.room)
+        self.data.wait(args.first, self._latest(), ahead=True)
         self.shapes, self.edges = self.data.widths(args.kinds)
         self.sizes = [max(1, args.tokens // width) for width, _ in self.shapes]
         self.rows = [torch.zeros(size, dtype=torch.long, device=device) for size in self.sizes]
@@ -83,11 +88,12 @@ class Trainer:
             self._resume()
         torch.manual_seed(self.ranks.place)  # each replaces other codes
         size = sum(p.numel() for p in self.parameters) / 1e6
-        say(
-            f"lm: {size:.2f} M parameters, {len(self.data.frames)} sequences, "
-            f"{self.data.hours:.1f} h, {self.data.length.sum() / 1e6:.1f} M tokens"
-        )
-        say(f"lm: shapes {list(zip(self.sizes, self.shapes, strict=True))}")
+        shapes = list(zip(self.sizes, self.shapes, strict=True))
+        say(f"lm: {size:.2f} M parameters, shapes {shapes}")
+
+    def _latest(self):
+        """By when there must be speech, and codes."""
+        return self.args.until or time.time() + PATIENCE
 
     def find(self, kind):
         """The gradients of the rows in self.rows[kind]; can be captured."""
@@ -140,6 +146,11 @@ class Trainer:
         rng = np.random.default_rng((self.epoch, self.ranks.place))
         if self.cuda and not args.no_graph:
             self._warm_up()
+        self.data.wait(args.first, self._latest())
+        say(
+            f"lm: {len(self.data.frames)} sequences, {self.data.hours:.1f} h, "
+            f"{self.data.length.sum() / 1e6:.1f} M tokens"
+        )
         begin = time.time()
         total = max(1.0, args.until - begin) if args.until else args.seconds
         spent, told, saved, tokens, since = self.done * total, begin, begin, 0, begin
@@ -207,7 +218,8 @@ class Trainer:
             width = int(self.data.length[part.cpu()].max())
             frames = self.data.frames_there[part]
             batch = self.data.gather(part, width, int(frames.max()))
-            sums += self._losses(batch)[0]
+            with sdpa_kernel(NO_PLANS):
+                sums += self._losses(batch)[0]
             each = frames.sum().expand(lm.SLOTS)
             targets += torch.cat((each, torch.tensor([len(part)], device=self.device)))
         self._fill(self.parameters, kept)

@@ -3,8 +3,9 @@
     text -> teacher (goes on in the background) -> codec -> encode (goes on) -> language model
          -> export
 
-Codec and language model are trained by a process on each GPU, together. Every step has its own log
-in WORK, and ``--resume`` skips what is complete.
+Codec and language model are trained by a process on each GPU, together, and get ready before there
+is anything to learn from. Every step has its own log in WORK, and ``--resume`` skips what is
+complete.
 """
 
 import os
@@ -102,13 +103,15 @@ class Pipeline:
         try:
             self.wait(self.start("text", "--number", args.number, "--emphasis", emphasis))
             self.helpers.append(self.start("teacher", *options, *teacher.manner(args), threads=1))
+            until = self.until(1 - args.closing / self.budget)
+            lm = self.together("lm", "--first", args.first, *start["lm"], *until)  # gets ready
+            self.helpers += lm
             self.wait(*codec)
             self.helpers += [
                 self.start("encode", "--watch", "--device", device, "--part", part)
                 for device, part in self.ranked()
             ]
-            until = self.until(1 - args.closing / self.budget)
-            self.wait(*self.together("lm", "--first", args.first, *start["lm"], *until))
+            self.wait(*lm)
         finally:
             for job in self.helpers:
                 job.terminate()
