@@ -45,7 +45,7 @@ def add_arguments(parser):
     option("--fine", type=float, default=1.0, help="its factor on the finest level")
     option("--phones", type=float, default=1.0, help="weight of the phones")
     option("--spectrum", type=float, default=5.0, help="weight of the spectrum told from the codes")
-    option("--agree", type=float, default=1.0, help="weight of readings having the same codes")
+    option("--agree", type=float, default=3.0, help="weight of readings having the same codes")
     option("--settle", type=int, default=0, help="steps until fresh heads pull in full")
     option("--clip", type=float, default=300.0, help="largest gradient norm")
     option("--average", type=float, default=0.999, help="memory of the running average")

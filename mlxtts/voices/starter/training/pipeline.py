@@ -18,7 +18,7 @@ from . import teacher, text
 from .log import say
 
 GPU_SECONDS = 3000  # for everything, as long as nothing else is asked for
-GOING_ON = ["--lr", "3e-4", "--turn", "3e-3", "--flat", "0.4", "--settle", "1000", "--agree", "3"]
+GOING_ON = ["--lr", "3e-4", "--turn", "3e-3", "--flat", "0.4", "--settle", "1000"]
 """How a codec is trained that can speak already; its heads are new."""
 
 

@@ -29,13 +29,13 @@ EXPRESSED = Path(__file__).with_name("expressed.txt")
 SKIP = {"ascii-art", "translate-me", "perl", "zippy", "limerick", "goedel"}
 NUMBER = 300_000  # lines
 SHARES = {
-    "whole": 0.30,
-    "span": 0.20,
+    "whole": 0.26,
+    "span": 0.18,
     "salad": 0.20,
     "plain": 0.08,
     "numbers": 0.08,
     "spelled": 0.08,
-    "short": 0.06,
+    "short": 0.12,
 }
 
 
