@@ -477,6 +477,16 @@ def test_a_model_gets_ready_before_there_are_codes(trained, tmp_path):
     there = lm_data.Sequences(str(trained), "codes", torch.device("cpu"))
     for mine, its in zip(data.widths(2), there.widths(2), strict=True):
         assert np.array_equal(mine, its)
+    options = {"work": str(tmp_path), "tokens": 600, "kinds": 2, "config": SMALL_LM}
+    trainer = lm_train.Trainer(lm_train.defaults(**options, device="cpu"))
+    trainer.optimiser.set_rate(0.0)
+    before = [p.detach().clone() for p in trainer.parameters]
+    for kind in range(len(trainer.shapes)):  # as on a GPU, to capture what it does
+        trainer.find(kind)
+        trainer.update()
+        assert trainer.gradients.isfinite().all()
+        assert trainer.gradients.any()
+    assert all(map(torch.equal, trainer.parameters, before))
     made = shutil.copytree(trained / "codes", tmp_path / "made")
     later = threading.Timer(0.5, made.rename, [tmp_path / "codes"])
     later.start()
