@@ -75,14 +75,16 @@ async def begin_file(send: Send, media_type: str) -> None:
 
 
 async def while_there(work: Coroutine[Any, Any, object], receive: Receive) -> None:
-    """Do this until it is done, or the client has gone."""
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(gone(receive))]
+    """Do this until it is done, or the client has gone. Raises what it raises."""
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone(receive))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        doing.cancel()
+        leaving.cancel()
+        await asyncio.gather(doing, leaving, return_exceptions=True)
 
 
 async def gone(receive: Receive) -> None:

@@ -153,3 +153,15 @@ def test_when_there_is_no_room() -> None:
         rest.Answer(s, rest.parse(b'{"input":"a"}'))
     answer = rest.refusal(caught.value)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
+
+
+def test_what_nobody_expects_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("broken")
+
+    async def play(s: Any, client: Client) -> None:
+        await tell(s, Sound, SECOND)
+
+    monkeypatch.setattr(rest.Live, "push", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        answered(play)
