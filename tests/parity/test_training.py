@@ -424,9 +424,7 @@ def test_slot_losses_are_those_of_the_restricted_softmax():
     codes = torch.zeros(1, 5, lm.SLOTS, dtype=torch.long)
     codes[0, :3] = frames
     tokens = torch.tensor([ids + [lm.PAD] * 9])
-    rest, start = model.slot_losses(
-        tokens, torch.tensor([len(begin) - 1]), torch.tensor([3]), codes
-    )
+    losses = model.slot_losses(tokens, torch.tensor([len(begin) - 1]), torch.tensor([3]), codes)
     logits = model(torch.tensor([ids]))[0] @ model.embed_tokens.weight.T
     for turn in range(3 * lm.SLOTS + 1):
         slot = turn % lm.SLOTS
@@ -436,10 +434,9 @@ def test_slot_losses_are_those_of_the_restricted_softmax():
         allowed += [lm.END_OF_AUDIO] if slot == 0 else []
         row = logits[len(begin) - 1 + turn][allowed].log_softmax(0)
         target = int(frames.flatten()[turn]) if turn < 21 else lm.CODES
-        found = start[0, turn // 7] if slot == 0 else rest[0, turn // 7, slot]
-        torch.testing.assert_close(found, -row[target], rtol=1e-4, atol=1e-4)
-    assert not start[0, 4:].any()
-    assert not rest[0, 3:].any()
+        torch.testing.assert_close(losses[slot, 0, turn // 7], -row[target], rtol=1e-4, atol=1e-4)
+    assert not losses[0, 0, 4:].any()
+    assert not losses[1:, 0, 3:].any()
 
 
 def test_batches_hold_prompt_then_codes(trained):

@@ -114,7 +114,7 @@ def forward(module, x):
         v, r = unit(
             x, first.alpha, depthwise.weight, depthwise.bias, second.alpha, pointwise.bias, dilation
         )
-        return torch.baddbmm(r, pointwise.weight.squeeze(-1).expand(len(x), -1, -1), v)
+        return r.baddbmm_(pointwise.weight.squeeze(-1).expand(len(x), -1, -1), v)
     if kind == "Snake1d":
         return snake(x, module.alpha)
     if kind == "NoiseBlock":

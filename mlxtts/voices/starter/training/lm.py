@@ -15,6 +15,8 @@ from torch import nn
 
 from .codec import SLOTS
 from .expression import MARK
+from .lm_ends import Choice, Lookup, losses
+from .lm_kernels import add_norm, gate, turn
 from .text import CHARACTERS as PLAIN
 
 PAD, BOS, END_OF_TEXT, START_OF_AUDIO, END_OF_AUDIO = 0, 1, 2, 3, 4
@@ -23,6 +25,7 @@ CHARACTERS = PLAIN + MARK
 CHARACTER_IDS = {c: FIRST_CHARACTER + i for i, c in enumerate(CHARACTERS)}
 FIRST_AUDIO = 64
 CODES = 1024
+MORE = 8  # more choices than codes, of which one is used
 CONFIG = {
     "hidden_size": 256,
     "intermediate_size": 768,
@@ -47,21 +50,24 @@ def prompt(voice, text):
 
 
 class Norm(nn.Module):
-    """Root mean square norm."""
+    """Root mean square norm of a sum."""
 
     def __init__(self, size, eps):
         super().__init__()
         self.weight, self.eps = nn.Parameter(torch.ones(size)), eps
 
-    def forward(self, x):
-        """x (..., size)."""
-        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
+    def forward(self, x, more=None):
+        """x + more, and its norm; both (B, T, size)."""
+        flat, dtype = x.flatten(0, 1), working(x)
+        more = None if more is None else more.flatten(0, 1)
+        parts = add_norm(flat, more, self.weight, self.eps, dtype)
+        return [part.view_as(x) for part in parts]
 
 
-def rotate(x, cos, sin):
-    """Rotary position embedding of x (B, heads, T, E) with tables (T, E)."""
-    first, second = x.chunk(2, -1)
-    return (x * cos + torch.cat((-second, first), -1) * sin).to(x.dtype)
+def working(x):
+    """The type in which products with ``x`` are made."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
 class Attention(nn.Module):
@@ -80,13 +86,8 @@ class Attention(nn.Module):
         """x (B, T, hidden)."""
         batch, time, _ = x.shape
         weight = torch.cat((self.q_proj.weight, self.k_proj.weight, self.v_proj.weight))
-        qkv = F.linear(x, weight).view(batch, time, -1, self.head_dim).transpose(1, 2)
-        turned = rotate(qkv[:, : self.heads + self.kv_heads], cos, sin)
-        q, k, v = (
-            turned[:, : self.heads],
-            turned[:, self.heads :],
-            qkv[:, self.heads + self.kv_heads :],
-        )
+        qkv = F.linear(x, weight).view(batch, time, -1, self.head_dim)
+        q, k, v = (part.transpose(1, 2) for part in turn(qkv, cos, sin, self.kv_heads))
         out = F.scaled_dot_product_attention(
             q, k, v, is_causal=True, enable_gqa=self.heads != self.kv_heads
         )
@@ -104,7 +105,9 @@ class Feed(nn.Module):
 
     def forward(self, x):
         """x (B, T, hidden)."""
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return self.down_proj(
+            gate(F.linear(x, torch.cat((self.gate_proj.weight, self.up_proj.weight))))
+        )
 
 
 class Layer(nn.Module):
@@ -116,10 +119,11 @@ class Layer(nn.Module):
         self.input_layernorm = Norm(c["hidden_size"], c["rms_norm_eps"])
         self.post_attention_layernorm = Norm(c["hidden_size"], c["rms_norm_eps"])
 
-    def forward(self, x, cos, sin):
-        """x (B, T, hidden)."""
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
-        return x + self.mlp(self.post_attention_layernorm(x))
+    def forward(self, x, more, cos, sin):
+        """What is to be added to x + more, and these; all (B, T, hidden), more None if nothing."""
+        x, normed = self.input_layernorm(x, more)
+        x, normed = self.post_attention_layernorm(x, self.self_attn(normed, cos, sin))
+        return x, self.mlp(normed)
 
 
 class Llama(nn.Module):
@@ -141,19 +145,16 @@ class Llama(nn.Module):
         angle = torch.outer(
             torch.arange(c["max_position_embeddings"]).float(), c["rope_theta"] ** -pair
         )
-        angle = torch.cat((angle, angle), -1)
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
 
     def forward(self, tokens):
         """Hidden states (B, T, hidden) of tokens (B, T)."""
-        x = self.embed_tokens(
-            tokens
-        )  # stays float32 under autocast, and so does what is added to it
+        x, more = Lookup.apply(self.embed_tokens.weight, tokens), None  # sums stay in float32
         cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
         for layer in self.layers:
-            x = layer(x, cos, sin)
-        return self.norm(x)
+            x, more = layer(x, more, cos, sin)
+        return self.norm(x, more)[1]
 
     def slot_losses(self, tokens, begin, frames, codes):
         """Cross entropy of each code among its slot's codes, and of "the end" where a frame could
@@ -161,34 +162,31 @@ class Llama(nn.Module):
 
         tokens (B, T) are the inputs; begin (B,) is where audio starts (the place of
         START_OF_AUDIO); codes (B, n, 7) are the targets, of which frames (B,) are real, followed by
-        the end. Returns the losses (B, n, 7) and (B, n + 1) for slot 0 with the end among its
-        choices; both zero where there is nothing to predict. The first column of the former is
-        zero: slot 0 is in the latter.
+        the end. Returns the losses (7, B, n + 1); slot 0 has the end among its choices, and to
+        predict after the last frame. Zero where there is nothing to predict.
         """
         hidden = self(tokens)
-        batch, count, _ = codes.shape
-        place = torch.arange(count * SLOTS + 1, device=tokens.device)
-        where = (begin[:, None] + place).clamp(max=tokens.shape[1] - 1)
-        hidden = hidden.gather(1, where[:, :, None].expand(-1, -1, hidden.shape[2]))
+        batch, time, size = hidden.shape
+        turns, device = codes.shape[1] + 1, tokens.device
+        slot, row, turn = (
+            torch.arange(n, device=device).view(shape)
+            for n, shape in ((SLOTS, (-1, 1, 1)), (batch, (-1, 1)), (turns, (-1,)))
+        )
+        index = row * time + (begin[:, None] + SLOTS * turn + slot).clamp(max=time - 1)
+        after = torch.arange(time, device=device) - begin[:, None]  # the same, the other way
+        back = (after % SLOTS * batch + row) * turns + after // SLOTS
+        back = torch.where((after >= 0) & (after < SLOTS * turns), back, -1)
+        hidden = Choice.apply(hidden.flatten(0, 1), index.flatten(1), back.flatten())
         table = self.embed_tokens.weight
-        audio = table[FIRST_AUDIO:].view(SLOTS, CODES, -1)
-        starts = hidden[:, ::SLOTS]  # (B, n + 1, hidden)
-        first = F.linear(starts, torch.cat((audio[0], table[END_OF_AUDIO : END_OF_AUDIO + 1])))
-        wanted = torch.cat((codes[:, :, 0], codes.new_full((batch, 1), CODES)), 1)
-        turn = torch.arange(count + 1, device=tokens.device)
-        wanted = torch.where(turn == frames[:, None], CODES, wanted)
-        wanted = torch.where(turn > frames[:, None], -100, wanted)
-        start_loss = F.cross_entropy(
-            first.float().flatten(0, 1), wanted.flatten(), reduction="none"
-        )
-        rest = hidden[:, : count * SLOTS].view(batch, count, SLOTS, -1)[:, :, 1:]
-        logits = torch.einsum("bnsd,skd->bnsk", rest, audio[1:].to(rest.dtype))
-        wanted = torch.where(turn[:count, None] < frames[:, None, None], codes[:, :, 1:], -100)
-        rest_loss = F.cross_entropy(
-            logits.float().flatten(0, 2), wanted.flatten(), reduction="none"
-        )
-        rest_loss = F.pad(rest_loss.view(batch, count, SLOTS - 1), (1, 0))
-        return rest_loss, start_loss.view(batch, count + 1)
+        end = table[END_OF_AUDIO].expand(SLOTS, MORE, size)  # MORE, for sizes that suit a GPU
+        audio = torch.cat((table[FIRST_AUDIO:].view(SLOTS, CODES, size), end), 1)
+        logits = hidden @ audio.mT
+        wanted = F.pad(codes, (0, 0, 0, 1)).permute(2, 0, 1)
+        wanted = torch.where(turn < frames[:, None], wanted, -100)
+        wanted = torch.where((turn == frames[:, None]) & (slot == 0), CODES, wanted)
+        valid = torch.where(slot == 0, CODES + 1, CODES).expand_as(wanted)
+        found = losses(logits.flatten(0, 1), wanted.flatten(), valid.flatten())
+        return found.view_as(wanted)
 
 
 def restore(model, folder):

@@ -101,8 +101,7 @@ class Trainer:
         batch = self.data.gather(self.rows[kind], width, count, self.args.corrupt)
         loss, total = self._losses(batch)
         loss = loss.sum() / total
-        self.gradients.zero_()
-        loss.backward()
+        careful.fill(self.gradients, loss, self.parameters)
         with torch.no_grad():
             self.loss.lerp_(loss.detach().nan_to_num(99.0), 0.02)
 
@@ -113,13 +112,11 @@ class Trainer:
     def _losses(self, batch):
         """Sums of the losses by slot, the end as an eighth (8,), and the number of targets."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cuda):
-            rest, start = self.model.slot_losses(
-                batch.tokens, batch.begin, batch.frames, batch.codes
-            )
-        turn = torch.arange(start.shape[1], device=self.device)
-        end = torch.where(turn == batch.frames[:, None], start, 0.0).sum()
-        sums = rest.sum((0, 1))
-        sums = torch.cat(((start.sum() - end)[None], sums[1:], end[None]))
+            losses = self.model.slot_losses(batch.tokens, batch.begin, batch.frames, batch.codes)
+        turn = torch.arange(losses.shape[2], device=self.device)
+        end = torch.where(turn == batch.frames[:, None], losses[0], 0.0).sum()
+        sums = losses.sum((1, 2))
+        sums = torch.cat(((sums[0] - end)[None], sums[1:], end[None]))
         return sums, (lm.SLOTS * batch.frames + 1).sum()
 
     def _warm_up(self):
