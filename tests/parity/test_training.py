@@ -27,7 +27,6 @@ from mlxtts.voices.starter.training import (
     expressed,
     expression,
     flite,
-    kernels,
     listen,
     lm,
     lm_data,
@@ -209,29 +208,6 @@ def test_the_fused_forward_is_snacs_own():
     torch.testing.assert_close(
         codec.forward(model.decoder, z), model.decoder(z), rtol=1e-4, atol=1e-5
     )
-
-
-if kernels.FUSED:  # on a GPU, or with TRITON_INTERPRET=1
-
-    @pytest.mark.parametrize("dilation", [1, 3, 9])
-    def test_kernels_agree_with_plain_torch_in_double_precision(dilation):
-        torch.manual_seed(0)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        shapes = [(2, 3, 150), (1, 3, 1), (3, 1, 7), (3,), (1, 3, 1), (3,)]
-        inputs = [
-            torch.randn(s, device=device) * 0.3 + (1.0 if s == (1, 3, 1) else 0.0) for s in shapes
-        ]
-        fused = [t.clone().requires_grad_() for t in inputs]
-        exact = [t.double().requires_grad_() for t in inputs]
-        out, expected = kernels.unit(*fused, dilation), kernels.unit_plain(*exact, dilation)
-        weights = [torch.randn_like(t) for t in out]
-        sum((a * w).sum() for a, w in zip(out, weights, strict=True)).backward()
-        sum((a * w).sum() for a, w in zip(expected, weights, strict=True)).backward()
-        for got, want in [
-            *zip(out, expected, strict=True),
-            *((a.grad, b.grad) for a, b in zip(fused, exact, strict=True)),
-        ]:
-            assert (got.double() - want).norm() <= 1e-5 * want.norm()
 
 
 def test_a_saved_codec_gives_the_codes_that_it_was_trained_with(tmp_path):
