@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from mlxtts.voices.starter.training import kernels, lm, lm_ends, lm_kernels
+from mlxtts.voices.starter.training import codec, kernels, lm, lm_ends, lm_kernels, pointwise
 
 pytest.importorskip("triton", reason="needs triton, which has the interpreter")
 torch.set_num_threads(1)  # what is computed here is too small for more
@@ -36,7 +36,7 @@ if not kernels.FUSED:  # it is decided when they are imported
         command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider"]
         done = subprocess.run([*command, __file__], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
-        assert "4 passed" in done.stdout
+        assert "8 passed" in done.stdout
 
 else:
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -44,7 +44,7 @@ else:
     @pytest.mark.parametrize("dilation", [1, 3, 9])
     def test_a_residual_unit_of_the_codec(dilation):
         torch.manual_seed(0)
-        shapes = [(2, 3, 150), (1, 3, 1), (3, 1, 7), (3,), (1, 3, 1), (3,)]
+        shapes = [(2, 3, 3300), (1, 3, 1), (3, 1, 7), (3,), (1, 3, 1), (3,)]
         inputs = [
             torch.randn(s, device=device) * 0.3 + (1.0 if s == (1, 3, 1) else 0.0) for s in shapes
         ]
@@ -56,6 +56,32 @@ else:
         sum((a * w).sum() for a, w in zip(expected, weights, strict=True)).backward()
         assert_near(out, expected)
         assert_near([a.grad for a in fused], [a.grad for a in exact])
+
+    @pytest.mark.parametrize("learning", [True, False])
+    def test_the_codec_is_snacs_own(learning):
+        torch.manual_seed(0)
+        small = {"encoder_dim": 4, "decoder_dim": 32, "noise": False}
+        model = codec.build(codec.CONFIG | small).to(device)
+        x = torch.randn(1, 1, 4096, device=device) * 0.1
+        with torch.set_grad_enabled(learning):
+            z = codec.forward(model.encoder, x)
+            found, expected = codec.forward(model.decoder, z), model.decoder(z)
+            torch.testing.assert_close(z, model.encoder(x), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize(("channels", "time"), [(3, 1100), (70, 40)])
+    def test_a_pointwise_product_of_the_codec(channels, time):
+        torch.manual_seed(0)
+        shapes = [(2, channels, time), (channels, channels), (2, channels, time)]
+        fused = [torch.randn(s, device=device, requires_grad=True) for s in shapes]
+        exact = [t.detach().double().requires_grad_() for t in fused]
+        weight = torch.randn(shapes[0], device=device)
+        out = pointwise.add_product(fused[0] * 1, *fused[1:])  # not in the place of a leaf
+        expected = pointwise.add_product_plain(exact[0] * 1, *exact[1:])
+        (out * weight).sum().backward()
+        (expected * weight).sum().backward()
+        assert_near([out], [expected])
+        assert_near([t.grad for t in fused], [t.grad for t in exact])
 
     def test_the_language_model(monkeypatch):
         torch.manual_seed(0)

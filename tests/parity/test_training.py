@@ -210,6 +210,14 @@ def test_the_fused_forward_is_snacs_own():
     )
 
 
+def test_a_step_teaches_every_part_of_the_codec(work):
+    step = codec_train.Trainer(codec_train.defaults(**codec_options(work))).step
+    step.speech.wait(1)
+    step.find()
+    untaught = [name for name, p in step.model.named_parameters() if not p.grad.any()]
+    assert not untaught
+
+
 def test_a_saved_codec_gives_the_codes_that_it_was_trained_with(tmp_path):
     torch.manual_seed(0)
     model = codec.build(SMALL_CODEC)
@@ -461,9 +469,19 @@ def test_a_model_gets_ready_before_there_are_codes(trained, tmp_path):
         assert trainer.gradients.any()
     assert all(map(torch.equal, trainer.parameters, before))
     made = shutil.copytree(trained / "codes", tmp_path / "made")
-    later = threading.Timer(0.5, made.rename, [tmp_path / "codes"])
+    (tmp_path / "codes").mkdir()
+    came = []
+
+    def come():
+        for path in sorted(made.iterdir()):
+            time.sleep(0.7)
+            came.append(path)
+            path.rename(tmp_path / "codes" / path.name)
+
+    later = threading.Thread(target=come)
     later.start()
     data.wait(1e-4, time.time() + 60)
+    assert len(came) == 3  # not only one, which has as many hours
     later.join()
     data.refill()
     assert not data.ahead
@@ -607,6 +625,15 @@ def test_encode_part_of_the_shards_only(trained):
     assert [p.stem for p in (trained / "codes").iterdir()] == ["00001"]
     call("encode", "--work", trained, "--device", "cpu", "--chunk", 64, "--resume")
     assert len(list((trained / "codes").iterdir())) == len(teacher.shards(trained)) == 3
+
+
+def test_encoding_can_wait_for_a_codec(trained, tmp_path):
+    made = tmp_path / "codec.made"
+    later = threading.Timer(2, made.touch)
+    later.start()
+    call("encode", "--work", trained, "--device", "cpu", "--resume", "--after", made)
+    assert made.exists()
+    later.join()
 
 
 # everything

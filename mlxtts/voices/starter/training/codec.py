@@ -18,6 +18,7 @@ from snac import SNAC
 from torch.nn.utils import parametrize
 
 from .kernels import snake, unit
+from .pointwise import add_product
 
 CONFIG = {
     "sampling_rate": 24000,
@@ -114,7 +115,7 @@ def forward(module, x):
         v, r = unit(
             x, first.alpha, depthwise.weight, depthwise.bias, second.alpha, pointwise.bias, dilation
         )
-        return r.baddbmm_(pointwise.weight.squeeze(-1).expand(len(x), -1, -1), v)
+        return add_product(r, pointwise.weight.squeeze(-1), v)
     if kind == "Snake1d":
         return snake(x, module.alpha)
     if kind == "NoiseBlock":

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 from . import careful, losses, muon
 from . import codec as codecs
 from .flite import PHONES
+from .streams import beside
 
 BETAS = (0.8, 0.99)
 DIRECTIONS = "parametrizations.weight.original1"  # of weights whose length is a parameter apart
@@ -62,12 +63,9 @@ class Step:
         """The gradients on a fresh batch."""
         o = self.options
         heard, wanted, phones = self.speech.draw(self.batch, o.segment)
-        with torch.no_grad():
-            reference = self.mel.spectra(wanted[:, 0])
         values = dict.fromkeys(STATS[:-1], torch.zeros((), device=self.device))
         with parametrize.cached():  # the encoder's weights serve twice
-            made, codes, found = self._forward(heard, wanted, phones, reference)
-        found["mel"] = self.mel(reference, made[:, 0])
+            codes, found = self._forward(heard, wanted, phones)
         weights = {"mel": o.mel, "commit": o.commit, "phone": o.phones, "spectrum": o.spectrum}
         weights |= {"agree": o.agree, "book": 4.0}
         loss = sum(weight * found[name] for name, weight in weights.items() if weight)
@@ -80,14 +78,18 @@ class Step:
         with torch.no_grad():
             self.stats[-1].lerp_(norm.nan_to_num(99.0, 99.0, 99.0), 0.02)
 
-    def _forward(self, heard, wanted, phones, reference):
-        """(audio made (B, 1, T), codes by level, losses by name)."""
+    def _forward(self, heard, wanted, phones):
+        """(codes by level, losses by name)."""
         o = self.options
         z = codecs.forward(self.model.encoder, heard)
-        q = codecs.quantize(self.model, z)
-        made = codecs.forward(self.model.decoder, q.sums[-1])
+        q = codecs.quantize(self.model, z)  # first: weights that have no gradient would be cached
+        with beside(self.device) as turn:
+            with turn(), torch.no_grad():
+                reference = self.mel.spectra(wanted[:, 0])
+                other = self._codes(wanted) if o.agree else None
+            made = codecs.forward(self.model.decoder, q.sums[-1])
         commit = q.distances[0] + q.distances[1] + o.fine * q.distances[2]
-        found = {"commit": commit, "book": q.book}
+        found = {"mel": self.mel(reference, made[:, 0]), "commit": commit, "book": q.book}
         middle, last = (self._pulled(sums) for sums in (q.sums[1], q.sums[-1]))
         if o.phones:
             pairs = (("phone", last), ("middle", middle))
@@ -97,10 +99,11 @@ class Step:
             target = losses.spectrum_target(reference, phones.shape[1])
             found["spectrum"] = (self.heads["spectrum"](last) - target).abs().mean()
         if o.agree:
-            with torch.no_grad():
-                other = codecs.quantize(self.model, codecs.forward(self.model.encoder, wanted))
-            found["agree"] = codecs.distance_to(self.model, z, other.codes)
-        return made, q.codes, found
+            found["agree"] = codecs.distance_to(self.model, z, other)
+        return q.codes, found
+
+    def _codes(self, audio):
+        return codecs.quantize(self.model, codecs.forward(self.model.encoder, audio)).codes
 
     def _pulled(self, sums):
         """The same sums; their gradient counts ``pull`` times."""

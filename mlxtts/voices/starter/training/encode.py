@@ -3,7 +3,8 @@ WORK/speech.
 
 Utterances are encoded as if each were alone: silence is put between them that is longer than what
 the encoder sees. ``--part 0/2`` does every second shard, so that two GPUs
-can share the work; ``--watch`` goes on with shards as they come.
+can share the work; ``--watch`` goes on with shards as they come; ``--after FILE`` gets ready, and
+begins when that file is there.
 """
 
 import time
@@ -27,6 +28,7 @@ def add_arguments(parser):
     parser.add_argument("--chunk", type=int, default=2048, help="frames encoded at a time")
     parser.add_argument("--codes", default="codes", help="folder in WORK to write")
     parser.add_argument("--watch", action="store_true", help="wait for more shards until stopped")
+    parser.add_argument("--after", default="", help="wait for this file first")
 
 
 def spread(manifest):
@@ -60,6 +62,10 @@ def run(args):
     if device.type == "cuda":
         torch.cuda.set_device(device)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    if args.after:
+        get_ready(device, args.chunk)
+        while not Path(args.after).exists():
+            time.sleep(0.1)
     model = codecs.load(Path(args.work) / args.codec).to(device)
     folder = Path(args.work) / args.codes
     folder.mkdir(exist_ok=True)
@@ -76,6 +82,14 @@ def run(args):
             break
         time.sleep(1)
     say(f"encode: {hours:.1f} h in {time.time() - begin:.0f} s")
+
+
+def get_ready(device, chunk):
+    """Have a GPU load, and Triton compile, what encoding needs."""
+    if device.type == "cuda":
+        model = codecs.fold(codecs.build()).to(device)
+        silence = np.zeros(teacher.FRAME, np.int16)
+        shard_codes(model, silence, [[0, teacher.FRAME, "", ""]], device, chunk)
 
 
 def encode_shard(model, work, number, folder, device, chunk):

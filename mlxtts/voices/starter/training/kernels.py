@@ -58,8 +58,9 @@ if FUSED:
 
     @triton.jit
     def _unit_forward(
-        X, A1, W, BIAS, A2, BIAS2, U, V, R, C, T, D: tl.constexpr, BLOCK: tl.constexpr
-    ):
+        X, A1, W, BIAS, A2, BIAS2, U, V, R, C, T,
+        D: tl.constexpr, BLOCK: tl.constexpr, KEEP: tl.constexpr,
+    ):  # fmt: skip
         row = tl.program_id(0)
         c = row % C
         t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -75,47 +76,57 @@ if FUSED:
             x = tl.load(X + base + s, mask=inside & (s >= 0) & (s < T), other=0.0)
             q = _sine(a1 * x)
             acc += tl.load(W + c * 7 + k) * (x + i1 * q * q)
-        tl.store(U + base + t, acc, mask=inside)
+        if KEEP:
+            tl.store(U + base + t, acc, mask=inside)
         q = _sine(a2 * acc)
         tl.store(V + base + t, acc + i2 * q * q, mask=inside)
         x = tl.load(X + base + t, mask=inside, other=0.0)
         tl.store(R + base + t, x + tl.load(BIAS2 + c), mask=inside)
 
+    # The gradient of a unit is found in two passes: from its end to u, what the convolution gave,
+    # and on to its beginning; in one, the taps would ask for seven sines instead of one.
+    # SUMS[c]: 7 taps, bias, alpha1, alpha2, bias2, one unused
+
     @triton.jit
-    def _unit_backward(
-        GV, GR, X, U, A1, W, A2, GX, SUMS, C, T, D: tl.constexpr, BLOCK: tl.constexpr
-    ):
-        # SUMS[c]: 7 taps, bias, alpha1, alpha2, bias2, one unused
+    def _unit_backward_end(GV, U, A2, GU, SUMS, C, T, BLOCK: tl.constexpr):
         row = tl.program_id(0)
         c = row % C
         t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-        inside = t < T
+        base = row.to(tl.int64) * T
+        a2 = tl.load(A2 + c)
+        i2 = 1.0 / (a2 + 1e-9)
+        u = tl.load(U + base + t, mask=t < T, other=0.0)
+        gv = tl.load(GV + base + t, mask=t < T, other=0.0)
+        q = _sine(a2 * u)
+        s = _sine(2.0 * a2 * u)
+        gu = gv * (1.0 + s)
+        tl.store(GU + base + t, gu, mask=t < T)
+        tl.atomic_add(SUMS + c * 12 + 7, tl.sum(gu, 0))
+        tl.atomic_add(SUMS + c * 12 + 9, tl.sum(gv * (i2 * u * s - i2 * i2 * q * q), 0))
+
+    @triton.jit
+    def _unit_backward_begin(
+        GU, GR, X, A1, W, GX, SUMS, C, T, D: tl.constexpr, BLOCK: tl.constexpr
+    ):
+        row = tl.program_id(0)
+        c = row % C
+        t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
         base = row.to(tl.int64) * T
         a1 = tl.load(A1 + c)
-        a2 = tl.load(A2 + c)
         i1 = 1.0 / (a1 + 1e-9)
-        i2 = 1.0 / (a2 + 1e-9)
-        x = tl.load(X + base + t, mask=inside, other=0.0)
-        q1 = _sine(a1 * x)
-        s1 = _sine(2.0 * a1 * x)
-        h = x + i1 * q1 * q1
+        x = tl.load(X + base + t, mask=t < T, other=0.0)
+        q = _sine(a1 * x)
+        s = _sine(2.0 * a1 * x)
+        h = x + i1 * q * q
         gh = tl.zeros((BLOCK,), tl.float32)
         for k in tl.static_range(7):
-            s = t - (k - 3) * D
-            there = inside & (s >= 0) & (s < T)
-            u = tl.load(U + base + s, mask=there, other=0.0)
-            gu = tl.load(GV + base + s, mask=there, other=0.0) * (1.0 + _sine(2.0 * a2 * u))
+            at = t - (k - 3) * D
+            gu = tl.load(GU + base + at, mask=(at >= 0) & (at < T), other=0.0)
             gh += tl.load(W + c * 7 + k) * gu
             tl.atomic_add(SUMS + c * 12 + k, tl.sum(gu * h, 0))
-        u = tl.load(U + base + t, mask=inside, other=0.0)
-        gv = tl.load(GV + base + t, mask=inside, other=0.0)
-        q2 = _sine(a2 * u)
-        s2 = _sine(2.0 * a2 * u)
-        gr = tl.load(GR + base + t, mask=inside, other=0.0)
-        tl.store(GX + base + t, gr + gh * (1.0 + s1), mask=inside)
-        tl.atomic_add(SUMS + c * 12 + 7, tl.sum(gv * (1.0 + s2), 0))
-        tl.atomic_add(SUMS + c * 12 + 8, tl.sum(gh * (i1 * x * s1 - i1 * i1 * q1 * q1), 0))
-        tl.atomic_add(SUMS + c * 12 + 9, tl.sum(gv * (i2 * u * s2 - i2 * i2 * q2 * q2), 0))
+        gr = tl.load(GR + base + t, mask=t < T, other=0.0)
+        tl.store(GX + base + t, gr + gh * (1.0 + s), mask=t < T)
+        tl.atomic_add(SUMS + c * 12 + 8, tl.sum(gh * (i1 * x * s - i1 * i1 * q * q), 0))
         tl.atomic_add(SUMS + c * 12 + 10, tl.sum(gr, 0))
 
     @triton.jit
@@ -151,26 +162,15 @@ if FUSED:
 
     class _Unit(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x, alpha1, weight, bias, alpha2, bias2, dilation):
+        def forward(ctx, x, alpha1, weight, bias, alpha2, bias2, dilation, keep):
             x, weight = x.contiguous(), weight.contiguous()
             grid, channels, time, block = _grid(x)
-            u, v, r = torch.empty_like(x), torch.empty_like(x), torch.empty_like(x)
+            v, r = torch.empty_like(x), torch.empty_like(x)
+            u = torch.empty_like(x) if keep else v
             _unit_forward[grid](
-                x,
-                alpha1,
-                weight,
-                bias,
-                alpha2,
-                bias2,
-                u,
-                v,
-                r,
-                channels,
-                time,
-                D=dilation,
-                BLOCK=block,
-                num_warps=4,
-            )
+                x, alpha1, weight, bias, alpha2, bias2, u, v, r, channels, time,
+                D=dilation, BLOCK=block, KEEP=keep, num_warps=4,
+            )  # fmt: skip
             ctx.save_for_backward(x, u, alpha1, weight, alpha2)
             ctx.dilation = dilation
             return v, r
@@ -179,27 +179,17 @@ if FUSED:
         def backward(ctx, gv, gr):
             x, u, alpha1, weight, alpha2 = ctx.saved_tensors
             grid, channels, time, block = _grid(x)
-            gv, gr, gx = gv.contiguous(), gr.contiguous(), torch.empty_like(x)
+            gv, gr = gv.contiguous(), gr.contiguous()
+            gu, gx = torch.empty_like(x), torch.empty_like(x)
             sums = torch.zeros(channels, 12, device=x.device)
-            _unit_backward[grid](
-                gv,
-                gr,
-                x,
-                u,
-                alpha1,
-                weight,
-                alpha2,
-                gx,
-                sums,
-                channels,
-                time,
-                D=ctx.dilation,
-                BLOCK=block,
-                num_warps=4,
+            how = {"BLOCK": block, "num_warps": max(1, block // 128)}
+            _unit_backward_end[grid](gv, u, alpha2, gu, sums, channels, time, **how)
+            _unit_backward_begin[grid](
+                gu, gr, x, alpha1, weight, gx, sums, channels, time, D=ctx.dilation, **how
             )
             taps = sums[:, :7].reshape(weight.shape)
             first, second = sums[:, 8].reshape(alpha1.shape), sums[:, 9].reshape(alpha2.shape)
-            return gx, first, taps, sums[:, 7], second, sums[:, 10], None
+            return gx, first, taps, sums[:, 7], second, sums[:, 10], None, None
 
     class _Snake(torch.autograd.Function):
         @staticmethod
@@ -223,8 +213,10 @@ if FUSED:
 
 def unit(x, alpha1, weight, bias, alpha2, bias2, dilation):
     """unit_plain, fused where possible."""
-    function = _Unit.apply if FUSED else unit_plain
-    return function(x, alpha1, weight, bias, alpha2, bias2, dilation)
+    if not FUSED:
+        return unit_plain(x, alpha1, weight, bias, alpha2, bias2, dilation)
+    keep = torch.is_grad_enabled()
+    return _Unit.apply(x, alpha1, weight, bias, alpha2, bias2, dilation, keep)
 
 
 def snake(x, alpha):

@@ -18,6 +18,7 @@ HELD_BACK = 256  # sequences for validation
 LONGEST = 1200  # input tokens; longer sequences are rare
 ROOM = 450_000  # sequences
 PATIENCE = 600  # seconds to wait for more than the first
+MOST = 0.9  # of the hours that are here
 
 
 def _hours(frames):
@@ -58,16 +59,21 @@ class Sequences:
 
     def wait(self, hours, until, ahead=False):
         """Until so many ``hours`` have come with their codes, or without if ``ahead``; no longer
-        than to the time ``until``, and than PATIENCE after the first.
+        than to the time ``until``, and than PATIENCE after the first. Codes also until most of the
+        speech that is here has them, as encoding and training on one GPU slow each other down.
         """
-        while _hours(self._frames(ahead)) < hours and time.time() < until:
+        while not self._enough(hours, ahead) and time.time() < until:
             if len(self._frames(ahead)):
                 until = min(until, time.time() + PATIENCE)
-            time.sleep(1)
+            time.sleep(0.5)
             self.refill()
         if not len(self._frames(ahead)):
             raise FileNotFoundError(f"no codes in {self.folder}")
         self._hold_back()
+
+    def _enough(self, hours, ahead):
+        here = _hours(self._frames(ahead))
+        return here >= hours and (ahead or not hours or here >= MOST * _hours(self._frames()))
 
     def _hold_back(self):
         self.held = min(HELD_BACK, len(self.frames) // 10)

@@ -5,15 +5,14 @@ torch's own takes matrices only, one after the other, and reads its rate on the 
 graph can; the steps are the same.
 """
 
-from contextlib import contextmanager, nullcontext
-from functools import cache
-from itertools import cycle, groupby
+from itertools import groupby
 
 import torch
 
+from .streams import beside
+
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: singular values come near 1 in five rounds
 ROUNDS = 5
-STREAMS = 6  # for kinds of matrices, on a GPU
 LEAST = 8  # smallest side of a matrix that is worth it
 
 
@@ -75,36 +74,6 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_mul_(parameters, 1 - pace * group["weight_decay"])
         parts = [part.view_as(p) for p, part in zip(parameters, change, strict=True)]
         torch._foreach_sub_(parameters, parts)
-
-
-@cache
-def _streams(device):
-    return [torch.cuda.Stream(device) for _ in range(STREAMS)]
-
-
-@contextmanager
-def beside(device):
-    """On a GPU, a context whose ``with turn():`` blocks run side by side, as small kernels can;
-    elsewhere one after the other.
-    """
-    if device.type != "cuda":
-        yield nullcontext
-        return
-    main, used = torch.cuda.current_stream(device), set()
-    turns = cycle(_streams(device))
-
-    @contextmanager
-    def turn():
-        side = next(turns)
-        if side not in used:
-            side.wait_stream(main)
-            used.add(side)
-        with torch.cuda.stream(side):
-            yield
-
-    yield turn
-    for side in used:
-        main.wait_stream(side)
 
 
 def _shape(p):

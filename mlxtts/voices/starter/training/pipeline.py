@@ -3,9 +3,9 @@
     text -> teacher (goes on in the background) -> codec -> encode (goes on) -> language model
          -> export
 
-Codec and language model are trained by a process on each GPU, together, and get ready before there
-is anything to learn from. Every step has its own log in WORK, and ``--resume`` skips what is
-complete.
+Codec and language model are trained by a process on each GPU, together; all that uses a GPU gets
+ready before there is anything to do. Every step has its own log in WORK, and ``--resume`` skips
+what is complete.
 """
 
 import os
@@ -98,6 +98,8 @@ class Pipeline:
             start["codec"] = ["--start", voice / "codec", *GOING_ON]
             if (voice / "model.safetensors").exists():
                 start["lm"] = ["--start", voice]
+        made = self.work / "codec.made"
+        made.unlink(missing_ok=True)
         codec = self.together("codec", *start["codec"], *self.until(args.codes))  # gets ready
         self.helpers += codec
         try:
@@ -106,11 +108,12 @@ class Pipeline:
             until = self.until(1 - args.closing / self.budget)
             lm = self.together("lm", "--first", args.first, *start["lm"], *until)  # gets ready
             self.helpers += lm
-            self.wait(*codec)
             self.helpers += [
-                self.start("encode", "--watch", "--device", device, "--part", part)
+                self.start("encode", "--watch", "--after", made, "--device", device, "--part", part)
                 for device, part in self.ranked()
             ]
+            self.wait(*codec)
+            made.touch()
             self.wait(*lm)
         finally:
             for job in self.helpers:
