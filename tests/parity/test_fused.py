@@ -9,12 +9,12 @@ import sys
 import pytest
 import torch
 
-from mlxtts.voices.starter.training import codec, kernels, lm, lm_ends, lm_kernels, pointwise
+from mlxtts.voices.starter.training import codec, kernels, lm, lm_kernels, lm_losses, pointwise
 
 pytest.importorskip("triton", reason="needs triton, which has the interpreter")
 torch.set_num_threads(1)  # what is computed here is too small for more
 
-PLAIN = ((lm_kernels, ("add_norm", "turn", "gate")), (lm_ends, ("losses",)))
+PLAIN = ((lm_kernels, ("add_norm", "turn", "gate")), (lm_losses, ("losses",)))
 SMALL = lm.CONFIG | {
     "hidden_size": 24,
     "intermediate_size": 40,
@@ -76,8 +76,10 @@ else:
         fused = [torch.randn(s, device=device, requires_grad=True) for s in shapes]
         exact = [t.detach().double().requires_grad_() for t in fused]
         weight = torch.randn(shapes[0], device=device)
-        out = pointwise.add_product(fused[0] * 1, *fused[1:])  # not in the place of a leaf
-        expected = pointwise.add_product_plain(exact[0] * 1, *exact[1:])
+        out = pointwise.add_square(fused[0] * 1, *fused[1:])  # not in the place of a leaf
+        out = out * pointwise.square(*fused[1:])
+        expected = pointwise.add_square_plain(exact[0] * 1, *exact[1:])
+        expected = expected * pointwise.square_plain(*exact[1:])
         (out * weight).sum().backward()
         (expected * weight).sum().backward()
         assert_near([out], [expected])

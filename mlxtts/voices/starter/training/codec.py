@@ -18,7 +18,8 @@ from snac import SNAC
 from torch.nn.utils import parametrize
 
 from .kernels import snake, unit
-from .pointwise import add_product
+from .pointwise import add_square, product, square
+from .rows import Lookup
 
 CONFIG = {
     "sampling_rate": 24000,
@@ -115,12 +116,14 @@ def forward(module, x):
         v, r = unit(
             x, first.alpha, depthwise.weight, depthwise.bias, second.alpha, pointwise.bias, dilation
         )
-        return add_product(r, pointwise.weight.squeeze(-1), v)
+        return add_square(r, pointwise.weight.squeeze(-1), v)
     if kind == "Snake1d":
         return snake(x, module.alpha)
     if kind == "NoiseBlock":
         noise = torch.randn(x.shape[0], 1, x.shape[2], device=x.device)
-        return torch.addcmul(x, noise, torch.matmul(module.linear.weight.squeeze(-1), x))
+        return torch.addcmul(x, noise, square(module.linear.weight.squeeze(-1), x))
+    if kind.endswith("Conv1d") and module.kernel_size == (1,):
+        return product(module, x)
     if kind in ("EncoderBlock", "DecoderBlock", "Encoder"):
         return forward(module.block, x)
     if kind == "Decoder":
@@ -146,7 +149,7 @@ def unit_latents(quantizer, residual):
     """Unit-length latents (B, D, T / stride) that a level's codes stand for."""
     if quantizer.stride > 1:
         residual = F.avg_pool1d(residual, quantizer.stride, quantizer.stride)
-    return F.normalize(quantizer.in_proj(residual), dim=1)
+    return F.normalize(product(quantizer.in_proj, residual), dim=1)
 
 
 def quantize(model, z):
@@ -158,10 +161,10 @@ def quantize(model, z):
         table = F.normalize(quantizer.codebook.weight, dim=1)
         flat = latent.detach().transpose(1, 2).reshape(-1, table.shape[1])
         index = (flat @ table.detach().t()).argmax(1).view(len(z), -1)
-        code = F.embedding(index, table).transpose(1, 2)
+        code = Lookup.apply(table, index).transpose(1, 2)
         distances.append((latent - code.detach()).pow(2).sum(1).mean())
         book = book + (code - latent.detach()).pow(2).sum(1).mean()
-        out = quantizer.out_proj(latent + (code - latent).detach())
+        out = product(quantizer.out_proj, latent + (code - latent).detach())
         if quantizer.stride > 1:
             out = out.repeat_interleave(quantizer.stride, -1)
         total, residual = total + out, residual - out
@@ -177,7 +180,7 @@ def distance_to(model, z, codes):
         table = F.normalize(quantizer.codebook.weight, dim=1).detach()
         code = F.embedding(index, table).transpose(1, 2)
         total = total + (unit_latents(quantizer, residual) - code).pow(2).sum(1).mean()
-        out = quantizer.out_proj(code).detach()
+        out = product(quantizer.out_proj, code).detach()
         residual = residual - out.repeat_interleave(quantizer.stride, -1)
     return total
 

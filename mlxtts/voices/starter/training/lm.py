@@ -15,8 +15,9 @@ from torch import nn
 
 from .codec import SLOTS
 from .expression import MARK
-from .lm_ends import Choice, Lookup, losses
 from .lm_kernels import add_norm, gate, turn
+from .lm_losses import losses
+from .rows import Choice, Lookup
 from .text import CHARACTERS as PLAIN
 
 PAD, BOS, END_OF_TEXT, START_OF_AUDIO, END_OF_AUDIO = 0, 1, 2, 3, 4

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .pointwise import product
+
 SAMPLE_RATE = 24000
 TOP = 8000.0  # Hz; the teacher speaks at 16 kHz
 
@@ -71,10 +73,10 @@ class Head(nn.Module):
 
     def forward(self, sums):
         """(B, out, T) of latents (B, C, T)."""
-        x = self.into(sums)
+        x = product(self.into, sums)
         for look, mix in zip(self.look, self.mix, strict=True):
-            x = x + mix(F.gelu(look(x)))
-        return self.out(F.gelu(x))
+            x = x + product(mix, F.gelu(look(x)))
+        return product(self.out, F.gelu(x))
 
 
 def spectrum_target(reference, hops):
