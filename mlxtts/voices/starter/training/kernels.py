@@ -57,15 +57,18 @@ if FUSED:
             return fast_sinf(x)
 
     @triton.jit
+    def _place(C, T, BLOCK: tl.constexpr):
+        """The channel, the samples, and where the row begins, of this program."""
+        row = tl.program_id(0)
+        return row % C, tl.program_id(1) * BLOCK + tl.arange(0, BLOCK), row.to(tl.int64) * T
+
+    @triton.jit
     def _unit_forward(
         X, A1, W, BIAS, A2, BIAS2, U, V, R, C, T,
         D: tl.constexpr, BLOCK: tl.constexpr, KEEP: tl.constexpr,
     ):  # fmt: skip
-        row = tl.program_id(0)
-        c = row % C
-        t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+        c, t, base = _place(C, T, BLOCK)
         inside = t < T
-        base = row.to(tl.int64) * T
         a1 = tl.load(A1 + c)
         a2 = tl.load(A2 + c)
         i1 = 1.0 / (a1 + 1e-9)
@@ -89,10 +92,7 @@ if FUSED:
 
     @triton.jit
     def _unit_backward_end(GV, U, A2, GU, SUMS, C, T, BLOCK: tl.constexpr):
-        row = tl.program_id(0)
-        c = row % C
-        t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-        base = row.to(tl.int64) * T
+        c, t, base = _place(C, T, BLOCK)
         a2 = tl.load(A2 + c)
         i2 = 1.0 / (a2 + 1e-9)
         u = tl.load(U + base + t, mask=t < T, other=0.0)
@@ -108,10 +108,7 @@ if FUSED:
     def _unit_backward_begin(
         GU, GR, X, A1, W, GX, SUMS, C, T, D: tl.constexpr, BLOCK: tl.constexpr
     ):
-        row = tl.program_id(0)
-        c = row % C
-        t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-        base = row.to(tl.int64) * T
+        c, t, base = _place(C, T, BLOCK)
         a1 = tl.load(A1 + c)
         i1 = 1.0 / (a1 + 1e-9)
         x = tl.load(X + base + t, mask=t < T, other=0.0)
@@ -131,29 +128,25 @@ if FUSED:
 
     @triton.jit
     def _snake_forward(X, A, Y, C, T, BLOCK: tl.constexpr):
-        row = tl.program_id(0)
-        t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+        c, t, base = _place(C, T, BLOCK)
         inside = t < T
-        base = row.to(tl.int64) * T
-        a = tl.load(A + row % C)
+        a = tl.load(A + c)
         x = tl.load(X + base + t, mask=inside, other=0.0)
         q = _sine(a * x)
         tl.store(Y + base + t, x + q * q / (a + 1e-9), mask=inside)
 
     @triton.jit
     def _snake_backward(GY, X, A, GX, SUMS, C, T, BLOCK: tl.constexpr):
-        row = tl.program_id(0)
-        t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+        c, t, base = _place(C, T, BLOCK)
         inside = t < T
-        base = row.to(tl.int64) * T
-        a = tl.load(A + row % C)
+        a = tl.load(A + c)
         i = 1.0 / (a + 1e-9)
         x = tl.load(X + base + t, mask=inside, other=0.0)
         g = tl.load(GY + base + t, mask=inside, other=0.0)
         s = _sine(2.0 * a * x)
         q = _sine(a * x)
         tl.store(GX + base + t, g * (1.0 + s), mask=inside)
-        tl.atomic_add(SUMS + row % C, tl.sum(g * (i * x * s - i * i * q * q), 0))
+        tl.atomic_add(SUMS + c, tl.sum(g * (i * x * s - i * i * q * q), 0))
 
     def _grid(x):
         batch, channels, time = x.shape

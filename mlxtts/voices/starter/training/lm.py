@@ -26,7 +26,7 @@ CHARACTERS = PLAIN + MARK
 CHARACTER_IDS = {c: FIRST_CHARACTER + i for i, c in enumerate(CHARACTERS)}
 FIRST_AUDIO = 64
 CODES = 1024
-MORE = 8  # more choices than codes, of which one is used
+SPARE = 8  # choices besides the codes, for sizes that suit a GPU; the first is the end
 CONFIG = {
     "hidden_size": 256,
     "intermediate_size": 768,
@@ -121,7 +121,7 @@ class Layer(nn.Module):
         self.post_attention_layernorm = Norm(c["hidden_size"], c["rms_norm_eps"])
 
     def forward(self, x, more, cos, sin):
-        """What is to be added to x + more, and these; all (B, T, hidden), more None if nothing."""
+        """A sum and what is still to be added to it, of x + more; all (B, T, hidden)."""
         x, normed = self.input_layernorm(x, more)
         x, normed = self.post_attention_layernorm(x, self.self_attn(normed, cos, sin))
         return x, self.mlp(normed)
@@ -179,7 +179,7 @@ class Llama(nn.Module):
         back = torch.where((after >= 0) & (after < SLOTS * turns), back, -1)
         hidden = Choice.apply(hidden.flatten(0, 1), index.flatten(1), back.flatten())
         table = self.embed_tokens.weight
-        end = table[END_OF_AUDIO].expand(SLOTS, MORE, size)  # MORE, for sizes that suit a GPU
+        end = table[END_OF_AUDIO].expand(SLOTS, SPARE, size)
         audio = torch.cat((table[FIRST_AUDIO:].view(SLOTS, CODES, size), end), 1)
         logits = hidden @ audio.mT
         wanted = F.pad(codes, (0, 0, 0, 1)).permute(2, 0, 1)

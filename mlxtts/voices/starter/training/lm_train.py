@@ -42,7 +42,9 @@ def add_arguments(parser):
     option("--corrupt", type=float, default=0.06, help="share of the input codes that are replaced")
     option("--average", type=float, default=0.999, help="memory of the running average")
     option("--save-every", type=float, default=60, help="seconds between checkpoints")
-    option("--first", type=float, default=0.0, help="hours of speech, and of codes, to wait for")
+    option(
+        "--first", type=float, default=0.0, help="hours of speech, and of its codes, to wait for"
+    )
     option("--room", type=int, default=ROOM, help="room for so many sequences on the device")
     option("--no-graph", action="store_true", help="no CUDA graphs")
     ranks.add_arguments(option)

@@ -48,15 +48,11 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self):
         """One step along the gradients."""
-        kinds = [
-            (list(alike), group)
-            for group in self.param_groups
-            for _, alike in groupby(sorted(group["params"], key=_shape), key=_shape)
-        ]
-        with beside(kinds[0][0][0].device) as turn:
-            for alike, group in kinds:
-                with turn():
-                    self._together(alike, group)
+        with beside(self.param_groups[0]["params"][0].device) as turn:
+            for group in self.param_groups:
+                for _, alike in groupby(sorted(group["params"], key=_shape), key=_shape):
+                    with turn():
+                        self._together(list(alike), group)
 
     def _together(self, parameters, group):
         bad = self.found_inf > 0
