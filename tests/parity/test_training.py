@@ -13,6 +13,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mlxtts.nn import mx
 from mlxtts.nn.cache import Cache
@@ -545,8 +546,20 @@ def test_mlxtts_speaks_the_exported_voice_as_it_was_trained(trained, voice):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
+def test_an_exported_voice_keeps_apart_what_speaking_does_not_need(trained, voice):
+    file = "codec/model.safetensors"
+    whole, spoken, apart = map(load_file, (trained / file, voice / file, voice / codec.APART))
+    assert not spoken.keys() & apart.keys()
+    assert all(torch.equal(whole[name], value) for name, value in (spoken | apart).items())
+    assert whole.keys() == codec.read(trained / "codec").keys()
+    assert whole.keys() == codec.read(voice / "codec").keys()
+    assert {name.split(".")[0] for name in apart} == {"encoder", "quantizer"}
+    assert {name.split(".")[0] for name in spoken} == {"decoder", "quantizer"}
+
+
 def test_training_starts_from_an_exported_voice(trained, voice):
-    options = {"work": str(trained), "tokens": 600, "kinds": 2, "config": SMALL_LM, "device": "cpu"}
+    deeper = SMALL_LM | {"num_hidden_layers": 3}  # the voice's own depth counts
+    options = {"work": str(trained), "tokens": 600, "kinds": 2, "config": deeper, "device": "cpu"}
     model = lm_train.Trainer(lm_train.defaults(**options, start=str(voice))).model
     kept = torch.load(trained / "lm" / "model.pt", weights_only=True)
     for name, value in model.state_dict().items():

@@ -8,6 +8,7 @@ unchanged.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,9 @@ CONFIG = {
 FRAME = 2048  # samples of one frame
 SLOTS = 7  # codes of one frame
 LEVEL_OF_SLOT = (0, 1, 2, 2, 1, 2, 2)
+DECODING = re.compile(r"decoder\.|.*\.(codebook|out_proj)\.")
+APART = "training/encoder.safetensors"
+"""Beside an exported codec's folder: what speaking does not need, and wheels leave out."""
 
 
 def build(config=None):
@@ -72,7 +76,7 @@ def folded_state(model):
 @torch.no_grad()
 def restore(model, folder):
     """Give ``model``, which has weight norm, the weights that ``save`` wrote to ``folder``."""
-    state = load_file(Path(folder) / "model.safetensors")
+    state = read(folder)
     for name, module in model.named_modules():
         if parametrize.is_parametrized(module):
             module.weight = state.pop(f"{name}.weight").to(module.weight)
@@ -89,21 +93,39 @@ def save(state, config, folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    write(state, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf8")
+
+
+def save_parts(state, config, voice):
+    """The same for an exported ``voice``: what decoding needs in VOICE/codec, the rest APART."""
+    needed = {name for name in state if DECODING.match(name)}
+    save({name: state[name] for name in needed}, config, Path(voice) / "codec")
+    path = Path(voice) / APART
+    path.parent.mkdir(exist_ok=True)
+    write({name: value for name, value in state.items() if name not in needed}, path)
+
+
+def write(state, path):
+    """Write tensors in half precision; others may be reading the file."""
     half = {k: v.half().contiguous().cpu() for k, v in state.items()}
-    temporary, path = folder / "checkpoint.new", folder / "model.safetensors"
+    temporary = path.with_suffix(".new")
     save_file(half, temporary, {"format": "pt"})
     temporary.chmod(0o644)
-    temporary.replace(path)  # others may be reading it
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf8")
+    temporary.replace(path)
+
+
+def read(folder):
+    """The tensors that ``save`` wrote to ``folder``, and those of its voice that are apart."""
+    state, apart = load_file(Path(folder) / "model.safetensors"), Path(folder).parent / APART
+    return state | (load_file(apart) if apart.exists() else {})
 
 
 def load(folder):
     """A folded codec in float32, ready to encode and decode."""
-    folder = Path(folder)
-    model = fold(SNAC(**json.loads((folder / "config.json").read_text(encoding="utf8"))))
-    model.load_state_dict(
-        {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
-    )
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf8"))
+    model = fold(SNAC(**config))
+    model.load_state_dict({k: v.float() for k, v in read(folder).items()})
     return model.eval()
 
 

@@ -3,6 +3,7 @@ with its tokenizer.
 
 OUT/config.json  generation_config.json  model.safetensors  tokenizer.json
 OUT/codec/config.json  model.safetensors
+OUT/training/encoder.safetensors: the codec's encoder, which speaking does not need
 """
 
 import json
@@ -111,9 +112,8 @@ def write_voice(out, weights, codec, config, args):
     write_json(out / "config.json", llama_config(config, args.voices, args.expressive))
     write_sampling(out, args.temperature, args.top_p, config)
     tokenizer(args.expressive).save(str(out / "tokenizer.json"))
-    model = codecs.load(codec)
     settings = json.loads((Path(codec) / "config.json").read_text(encoding="utf8"))
-    codecs.save(model.state_dict(), settings, out / "codec")
+    codecs.save_parts(codecs.read(codec), settings, out)
 
 
 def run(args):
@@ -121,6 +121,7 @@ def run(args):
     out = Path(args.out or Path(args.work) / "voice")
     weights = torch.load(Path(args.work) / "lm" / "model.pt", map_location="cpu", weights_only=True)
     codec = Path(args.work) / args.codec
-    write_voice(out, weights, codec, lm.CONFIG, args)
+    write_voice(out, weights, codec, lm.config_of(weights, lm.CONFIG), args)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    say(f"export: {size / 1e6:.2f} MB in {out}")
+    apart = (out / codecs.APART).stat().st_size
+    say(f"export: {(size - apart) / 1e6:.2f} MB in {out}, and {apart / 1e6:.2f} MB for training")

@@ -30,7 +30,7 @@ SPARE = 8  # choices besides the codes, for sizes that suit a GPU; the first is 
 CONFIG = {
     "hidden_size": 256,
     "intermediate_size": 768,
-    "num_hidden_layers": 6,
+    "num_hidden_layers": 8,
     "num_attention_heads": 4,
     "num_key_value_heads": 1,
     "head_dim": 64,
@@ -190,10 +190,16 @@ class Llama(nn.Module):
         return found.view_as(wanted)
 
 
-def restore(model, folder):
-    """Give ``model`` the weights in ``folder``: those of a training, or of an exported voice."""
+def read(folder):
+    """The weights in ``folder``, by name: those of a training, or of an exported voice."""
     path = Path(folder) / "model.pt"
     if path.exists():
-        return model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return torch.load(path, map_location="cpu", weights_only=True)
     state = load_file(Path(folder) / "model.safetensors")
-    return model.load_state_dict({k.removeprefix("model."): v for k, v in state.items()})
+    return {k.removeprefix("model."): v for k, v in state.items()}
+
+
+def config_of(weights, config):
+    """``config`` with as many layers as ``weights`` have."""
+    layers = {name.split(".")[1] for name in weights if name.startswith("layers.")}
+    return config | {"num_hidden_layers": len(layers)}

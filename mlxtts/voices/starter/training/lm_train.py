@@ -68,9 +68,7 @@ class Trainer:
         self.shapes, self.edges = self.data.widths(args.kinds)
         self.sizes = [max(1, args.tokens // width) for width, _ in self.shapes]
         self.rows = [torch.zeros(size, dtype=torch.long, device=device) for size in self.sizes]
-        self.model = lm.Llama(args.config).to(device)
-        if args.start:
-            lm.restore(self.model, Path(args.work) / args.start)
+        self.model = self._model().to(device)
         self.parameters = list(self.model.parameters())
         table = [self.model.embed_tokens.weight]
         vectors = [p for p in self.parameters if p.ndim < 2]
@@ -92,6 +90,14 @@ class Trainer:
         size = sum(p.numel() for p in self.parameters) / 1e6
         shapes = list(zip(self.sizes, self.shapes, strict=True))
         say(f"lm: {size:.2f} M parameters, shapes {shapes}")
+
+    def _model(self):
+        if not self.args.start:
+            return lm.Llama(self.args.config)
+        weights = lm.read(Path(self.args.work) / self.args.start)
+        model = lm.Llama(lm.config_of(weights, self.args.config or lm.CONFIG))
+        model.load_state_dict(weights)
+        return model
 
     def _latest(self):
         """By when there must be speech, and codes."""
