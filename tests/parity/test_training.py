@@ -424,6 +424,19 @@ def test_slot_losses_are_those_of_the_restricted_softmax():
     assert not losses[1:, 0, 3:].any()
 
 
+def test_a_level_of_codes_is_worth_its_weight(trained):
+    options = {"work": str(trained), "tokens": 600, "kinds": 2, "config": SMALL_LM, "corrupt": 0.0}
+    trainer = lm_train.Trainer(lm_train.defaults(**options, device="cpu", weights=[2.0, 0.5, 0.1]))
+    width, count = trainer.shapes[0]
+    trainer.rows[0].copy_(torch.arange(len(trainer.rows[0])))
+    with torch.no_grad():
+        sums, total = trainer._losses(trainer.data.gather(trainer.rows[0], width, count))
+    trainer.loss.zero_()
+    trainer.find(0)
+    worth = torch.tensor([2.0, 0.5, 0.1, 0.1, 0.5, 0.1, 0.1, 2.0])  # slots, then the end
+    torch.testing.assert_close(trainer.loss / 0.02, (sums * worth).sum() / total)
+
+
 def test_batches_hold_prompt_then_codes(trained):
     data = lm_data.Sequences(str(trained), "codes", torch.device("cpu"))
     batch = data.gather(

@@ -16,6 +16,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import careful, lm, ranks
+from .codec import LEVEL_OF_SLOT
 from .lm_data import PATIENCE, ROOM, Sequences
 from .log import say
 
@@ -40,6 +41,13 @@ def add_arguments(parser):
     option("--turn", type=float, default=0.01, help="learning rate of matrices")
     option("--decay", type=float, default=0.02, help="weight decay of the matrices")
     option("--corrupt", type=float, default=0.06, help="share of the input codes that are replaced")
+    option(
+        "--weights",
+        type=float,
+        nargs=3,
+        default=[1.2, 2.0, 0.45],
+        help="of the losses of coarse, middle and fine codes; the end counts as coarse",
+    )
     option("--average", type=float, default=0.999, help="memory of the running average")
     option("--save-every", type=float, default=60, help="seconds between checkpoints")
     option(
@@ -67,6 +75,8 @@ class Trainer:
         self.data.wait(args.first, self._latest(), ahead=True)
         self.shapes, self.edges = self.data.widths(args.kinds)
         self.sizes = [max(1, args.tokens // width) for width, _ in self.shapes]
+        weights = [args.weights[level] for level in (*LEVEL_OF_SLOT, 0)]
+        self.weights = torch.tensor(weights, device=device)
         self.rows = [torch.zeros(size, dtype=torch.long, device=device) for size in self.sizes]
         self.model = self._model().to(device)
         self.parameters = list(self.model.parameters())
@@ -80,7 +90,7 @@ class Trainer:
         turned = [{"params": matrices, "lr": args.turn, "weight_decay": args.decay}]
         self.optimiser = careful.Optimiser(device, adam, turned, betas=(0.9, 0.98))
         self.average = [p.detach().clone() for p in self.parameters]
-        self.loss = torch.zeros((), device=device)  # running mean, nats a token
+        self.loss = torch.zeros((), device=device)  # running mean, weighted nats a token
         self.gradients = careful.side_by_side(self.parameters)
         self.graphs, self.pool, self.update = {}, None, self._update
         self.count, self.done, self.epoch = 0, 0.0, 0
@@ -108,7 +118,7 @@ class Trainer:
         width, count = self.shapes[kind]
         batch = self.data.gather(self.rows[kind], width, count, self.args.corrupt)
         loss, total = self._losses(batch)
-        loss = loss.sum() / total
+        loss = loss @ self.weights / total
         careful.fill(self.gradients, loss, self.parameters)
         with torch.no_grad():
             self.loss.lerp_(loss.detach().nan_to_num(99.0), 0.02)
