@@ -2,10 +2,14 @@
 means what it says.
 """
 
+import contextlib
 import gzip
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
 import types
@@ -77,6 +81,37 @@ def work(tmp_path_factory, speaker):
         file.write("\n".join(LINES * 3) + "\n")
     call("teacher", "--work", folder, "--shard", 6, "--twice", 2, "--cores", 2)
     return folder
+
+
+def test_reading_leaves_signals_as_they_were(work):
+    # a pool that is forked later would inherit a handler, in which its end gets lost
+    before = signal.getsignal(signal.SIGTERM)
+    call("teacher", "--work", work, "--resume", "--shard", 6, "--twice", 2, "--cores", 1)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_readers_end_with_the_teacher(tmp_path, speaker):
+    with gzip.open(tmp_path / "text.txt.gz", "wt") as file:
+        file.write("\n".join(LINES * 1000) + "\n")
+    command = [
+        sys.executable,
+        "-m",
+        "mlxtts.voices.starter.training",
+        "teacher",
+        "--work",
+        tmp_path,
+    ]
+    run = subprocess.Popen([*command, "--shard", "6", "--cores", "2"], start_new_session=True)
+    limit = time.time() + 60
+    while not [*tmp_path.glob("speech/*.json")] and time.time() < limit:
+        time.sleep(0.1)
+    run.terminate()
+    assert run.wait(30) == 0
+    with contextlib.suppress(ProcessLookupError):  # nobody is left of its group
+        while time.time() < limit:
+            os.killpg(run.pid, 0)
+            time.sleep(0.1)
+    assert time.time() < limit
 
 
 @pytest.fixture(scope="module")

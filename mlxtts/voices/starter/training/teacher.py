@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,6 @@ def voice_of(number, voices=VOICES):
     as often as it is named.
     """
     return voices[(number * 2654435761 >> 7) % len(voices)]
-
-
-def _start():
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _shard(job):
@@ -153,6 +150,18 @@ def add_arguments(parser):
     parser.add_argument("--limit", type=float, default=1e9, help="stop after so many seconds")
 
 
+@contextmanager
+def _ended_by_exit():
+    """SIGTERM is an exit, with which a pool ends; but not in its processes, forked before: one that
+    handles the signal can lose it, and the pool then waits for ever.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run(args):
     """Write the shards of WORK/text.txt.gz into WORK/speech."""
     global _flite
@@ -175,9 +184,8 @@ def run(args):
         for k, first in enumerate(starts)
         if k not in have
     ]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the pool ends with us
     begin, seconds, count = time.time(), 0.0, 0
-    with multiprocessing.get_context("fork").Pool(args.cores, initializer=_start) as pool:
+    with multiprocessing.get_context("fork").Pool(args.cores) as pool, _ended_by_exit():
         for done, (length, utterances) in enumerate(pool.imap_unordered(_shard, jobs), 1):
             seconds, count = seconds + length, count + utterances
             if done % 50 == 0:
