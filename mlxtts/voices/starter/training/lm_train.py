@@ -45,7 +45,7 @@ def add_arguments(parser):
         "--weights",
         type=float,
         nargs=3,
-        default=[1.0, 2.1, 0.45],
+        default=[1.0, 1.7, 0.65],
         help="of the losses of coarse, middle and fine codes; the end counts as coarse",
     )
     option("--average", type=float, default=0.999, help="memory of the running average")
