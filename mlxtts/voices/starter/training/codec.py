@@ -39,7 +39,7 @@ CONFIG = {
 FRAME = 2048  # samples of one frame
 SLOTS = 7  # codes of one frame
 LEVEL_OF_SLOT = (0, 1, 2, 2, 1, 2, 2)
-DECODING = re.compile(r"decoder\.|.*\.(codebook|out_proj)\.")
+SPOKEN = re.compile(r"decoder\.|.*\.(codebook|out_proj)\.")  # the tensors that mlxtts decodes with
 APART = "training/encoder.safetensors"
 """Beside an exported codec's folder: what speaking does not need, and wheels leave out."""
 
@@ -99,11 +99,11 @@ def save(state, config, folder):
 
 def save_parts(state, config, voice):
     """The same for an exported ``voice``: what decoding needs in VOICE/codec, the rest APART."""
-    needed = {name for name in state if DECODING.match(name)}
-    save({name: state[name] for name in needed}, config, Path(voice) / "codec")
+    spoken = {name: value for name, value in state.items() if SPOKEN.match(name)}
+    save(spoken, config, Path(voice) / "codec")
     path = Path(voice) / APART
     path.parent.mkdir(exist_ok=True)
-    write({name: value for name, value in state.items() if name not in needed}, path)
+    write({name: value for name, value in state.items() if name not in spoken}, path)
 
 
 def write(state, path):

@@ -3,7 +3,7 @@ with its tokenizer.
 
 OUT/config.json  generation_config.json  model.safetensors  tokenizer.json
 OUT/codec/config.json  model.safetensors
-OUT/training/encoder.safetensors: the codec's encoder, which speaking does not need
+OUT/training/encoder.safetensors: the rest of the codec, which speaking does not need
 """
 
 import json

@@ -75,8 +75,8 @@ class Trainer:
         self.data.wait(args.first, self._latest(), ahead=True)
         self.shapes, self.edges = self.data.widths(args.kinds)
         self.sizes = [max(1, args.tokens // width) for width, _ in self.shapes]
-        weights = [args.weights[level] for level in (*LEVEL_OF_SLOT, 0)]
-        self.weights = torch.tensor(weights, device=device)
+        worth = [args.weights[level] for level in (*LEVEL_OF_SLOT, 0)]
+        self.worth = torch.tensor(worth, device=device)  # of a loss by slot, the end last
         self.rows = [torch.zeros(size, dtype=torch.long, device=device) for size in self.sizes]
         self.model = self._model().to(device)
         self.parameters = list(self.model.parameters())
@@ -118,7 +118,7 @@ class Trainer:
         width, count = self.shapes[kind]
         batch = self.data.gather(self.rows[kind], width, count, self.args.corrupt)
         loss, total = self._losses(batch)
-        loss = loss @ self.weights / total
+        loss = loss @ self.worth / total
         careful.fill(self.gradients, loss, self.parameters)
         with torch.no_grad():
             self.loss.lerp_(loss.detach().nan_to_num(99.0), 0.02)
