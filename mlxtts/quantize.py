@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,17 @@ from mlxtts import hub, models
 from mlxtts.errors import ModelError, subject
 from mlxtts.nn import mx
 from mlxtts.nn.loading import OTHER_FORMATS, read_json
-from mlxtts.nn.quantization import Quantization
+from mlxtts.nn.quantization import (
+    Packed,
+    Packing,
+    Quantization,
+    Tensor,
+    floats,
+    gather,
+    packings,
+    scatter,
+    unpacked,
+)
 from mlxtts.nn.recipes import Manner, Matrix
 from mlxtts.nn.saving import write_checkpoint, write_safetensors
 
@@ -39,26 +50,30 @@ class Outcome:
 
 
 class Source:
-    """A model that is to be quantised, by its name. Raises ModelError if it cannot be."""
+    """A model that is to be quantised, by its name; it may be quantised already. Raises ModelError
+    if it cannot be."""
 
     def __init__(self, name: str, access: hub.Access = hub.DEFAULT) -> None:
+        self._subject = f"model {name!r}"
         self._folder = hub.locate(name, access)
         self._entry = hub.known(name)
         self._module = models.find(self._folder)
         self._config = self._module.read_config(self._folder)
         path = self._folder / "config.json"
         self._raw = read_json(path)
-        if Quantization.parse(self._raw, str(path)).packing:
-            raise ModelError(f"model {name!r}: already quantised: take the one it was made from")
+        self._quantization = Quantization.parse(self._raw, str(path))
 
     def write(self, folder: Path, manner: Manner, name: str | None = None) -> Outcome:
         """Fill an empty folder, which an OSError calls `name`. Raises ModelError for tensors that
-        are missing or misshapen."""
-        tensors = self._module.needed(self._module.weights(self._folder), self._config)
-        before = sum(tensor.nbytes for tensor in tensors.values())
-        count = sum(tensor.size for tensor in tensors.values())
-        packed, said, kept = pack(tensors, self._module.matrices(self._config), manner)
-        del tensors
+        are missing, misshapen, or of as few bits already."""
+        found = self._module.needed(self._module.weights(self._folder), self._config)
+        before = sum(tensor.nbytes for tensor in found.values())
+        with subject(self._subject):
+            tensors = gather(found, self._quantization)
+            count = sum(math.prod(tensor.shape) for tensor in tensors.values())
+            matrices = self._module.matrices(self._config)
+            packed, said, kept = pack(tensors, matrices, manner, packings(tensors))
+        del found, tensors
         kind = {"model_type": self._module.MODEL_TYPES[0]}
         told = kind | self._raw | self._module.aliases(self._raw) | self._known() | said
         text = json.dumps(told, indent=1, ensure_ascii=False)
@@ -120,41 +135,75 @@ def quantize_model(
 ) -> tuple[dict[str, mx.array], dict[str, Any]]:
     """Quantise a model in memory: its tensors as its checkpoint has them, and its configuration,
     which `config`, the object in its config.json, is with how they are packed. The model stays as
-    it is.
+    it is. It may be quantised, as `config` says then.
 
     group_size, bits, mode, recipe, head_bits: see man mlxtts-quantize.
 
-    Raises UsageError for what MLX does not have, ModelError for a model that is quantised.
+    Raises UsageError for what MLX does not have, ModelError for a model that has as few bits
+    already.
     """
     manner = Manner.choose(bits, group_size, mode, recipe, head_bits)
-    if Quantization.parse(config, "config").packing:
-        raise ModelError("the model is quantised already")
+    quantization = Quantization.parse(config, "config")
     module = models.serving(config, "config")
-    packed, said, _ = pack(module.checkpoint(model), module.matrices(model.config), manner)
+    tensors, matrices = module.checkpoint(model), module.matrices(model.config)
+    had = {}
+    for matrix in matrices:
+        packing = quantization.of(matrix.layer)
+        if packing and tensors[f"{matrix.layer}.weight"].shape[1] % packing.group_size == 0:
+            had[matrix.layer] = packing
+    packed, said, _ = pack(tensors, matrices, manner, had)
     return packed, copy.deepcopy(config) | module.aliases(config) | said
 
 
 def pack(
-    tensors: dict[str, mx.array], matrices: Iterable[Matrix], manner: Manner
+    tensors: Mapping[str, Tensor],
+    matrices: Iterable[Matrix],
+    manner: Manner,
+    had: Mapping[str, Packing],
 ) -> tuple[dict[str, mx.array], dict[str, Any], list[str]]:
     """The tensors with their matrices packed, though nothing is computed yet; what config.json has
-    to say of it, in MLX-LM's words; and the layers that stay as they are."""
-    packed, kept = dict(tensors), []
-    said: dict[str, Any] = manner.packing.options
-    if any(name.endswith(".scales") for name in tensors):
-        raise ModelError("the tensors are quantised already")
+    to say of it, in MLX-LM's words; and the layers that stay as they are. `had`: how those layers
+    are packed that are, or were before they were unpacked in memory."""
+    plan, kept = {}, []
     for layer, packing in manner.plan(matrices).items():
         tensor = tensors.get(f"{layer}.weight")
-        if tensor is None or tensor.ndim != 2:
+        if tensor is None or len(tensor.shape) != 2:
             raise ModelError(f"no matrix {layer}.weight")
         if tensor.shape[1] % packing.group_size:
             kept.append(layer)
-            continue
-        parts = mx.quantize(tensor, **packing.options)
-        names = (f"{layer}.{leaf}" for leaf in ("weight", "scales", "biases"))
-        packed |= zip(names, parts, strict=False)
-        if packing != manner.packing:
-            said = said | {layer: packing.options}
-    if len(packed) == len(tensors):
+        else:
+            plan[layer] = packing
+    if not plan:
         raise ModelError(f"no matrix has columns that {manner.packing.group_size} divides")
+    plan |= {layer: packing for layer, packing in had.items() if layer not in plan}
+    _check_fewer(had, plan)
+    made = {f"{layer}.weight": _repack(tensors[f"{layer}.weight"], plan[layer]) for layer in plan}
+    others = {name: packing for name, packing in plan.items() if packing != manner.packing}
+    said = manner.packing.options | {name: packing.options for name, packing in others.items()}
+    packed = scatter({**tensors, **made})
     return packed, {"quantization": said, "quantization_config": said}, kept
+
+
+def _check_fewer(had: Mapping[str, Packing], plan: Mapping[str, Packing]) -> None:
+    """Raise ModelError unless each layer that is packed gets fewer bits or stays as it is, and not
+    all do: what was rounded away does not come back with more bits, so any layer that got as many
+    in another way would only be rounded once more."""
+    same = plan == had
+    for layer, new in plan.items():
+        old = had.get(layer)
+        if old and (same or (new != old and _bits(new) >= _bits(old))):
+            bits = f"{_bits(old):.2f} bits a weight"
+            raise ModelError(f"{layer} is already quantised to {bits}: ask for fewer")
+
+
+def _bits(packing: Packing) -> float:
+    """Of a weight, with its share of a scale, which in mode affine is two halves."""
+    return packing.bits + (32 if packing.mode == "affine" else 8) / packing.group_size
+
+
+def _repack(tensor: Tensor, packing: Packing) -> Packed:
+    """A matrix, packed or not, in this packing; its scales of the same type of numbers as it."""
+    if isinstance(tensor, Packed) and tensor.packing == packing:
+        return tensor
+    made = Packed(packing, *mx.quantize(unpacked(tensor), **packing.options))
+    return made.map(lambda part: floats(part, tensor.dtype))

@@ -18,7 +18,7 @@ from mlxtts.engine import Speaker
 from mlxtts.errors import ModelError, UsageError
 from mlxtts.hub import Entry
 from mlxtts.models.orpheus import Config, Model, load
-from mlxtts.nn import loading, mx, saving
+from mlxtts.nn import QuantizedEmbedding, loading, mx, quantization, saving
 from mlxtts.nn.cache import Cache
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.recipes import Manner
@@ -28,7 +28,7 @@ from tests.conftest import STARTER
 from tests.nn import test_pickled
 from tests.nn.test_pickled import stored
 
-FOUR = Manner.choose(4)
+THREE, FOUR, EIGHT = map(Manner.choose, (3, 4, 8))
 
 
 def source(folder: Path, tied: bool = True, **changes: object) -> Path:
@@ -217,8 +217,9 @@ def test_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_number_types_stay(tmp_path: Path, kind: mx.Dtype) -> None:
     halves = {name: tensor.astype(kind) for name, tensor in checkpoints.tensors().items()}
     target, _ = quantised(checkpoints.write(tmp_path / "x", halves))
-    kinds = {tensor.dtype for tensor in loading.read_checkpoint(target).values()}
-    assert kinds == {kind, mx.uint32}
+    for folder in (target, quantised(target, THREE)[0]):
+        kinds = {tensor.dtype for tensor in loading.read_checkpoint(folder).values()}
+        assert kinds == {kind, mx.uint32}
 
 
 def test_no_more_than_a_tensor_is_in_memory(tmp_path: Path) -> None:
@@ -230,8 +231,11 @@ def test_no_more_than_a_tensor_is_in_memory(tmp_path: Path) -> None:
     del arrays
     held = mx.get_active_memory()
     mx.reset_peak_memory()
-    _, outcome = quantised(folder)
+    target, outcome = quantised(folder)
     assert outcome.before > 30 * largest
+    assert mx.get_peak_memory() - held < 6 * largest
+    mx.reset_peak_memory()
+    quantised(target, THREE)
     assert mx.get_peak_memory() - held < 6 * largest
 
 
@@ -250,15 +254,111 @@ def test_a_short_name_does_not_take_voices_along(
     assert (config.voices, config.languages) == (("jana", "max"), ("de",))
 
 
-def test_a_quantised_source(tmp_path: Path) -> None:
-    target, _ = quantised(source(tmp_path / "x"))
-    with pytest.raises(ModelError, match="already quantised: take the one it was made from"):
-        Source(str(target))
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"bits": 8}, {"bits": 4}),
+        ({"bits": 8}, {"bits": 8, "group_size": 128}),
+        ({"bits": 6}, {"recipe": "mixed_3_6"}),
+        ({"bits": 8}, {"bits": 3, "head_bits": 8}),
+        ({"recipe": "mixed_4_6", "head_bits": 8}, {"bits": 4}),
+        ({"mode": "mxfp8"}, {"group_size": 32}),
+        ({"bits": 5}, {"mode": "nvfp4"}),
+    ],
+    ids=str,
+)
+def test_a_quantised_source(tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Its matrices are unpacked and packed anew, but for those that are to be as they are; and of
+    how they were packed nothing is said any more."""
+    folder = source(tmp_path / "x", tied=False)
+    matrices = models.find(folder).matrices(Config.read(folder))
+    old, new = (Manner.choose(**manner).plan(matrices) for manner in (before, after))
+    packed, plain = checkpoints.quantise(checkpoints.tensors(False), old.get)
+    expected, _ = checkpoints.quantise(plain, new.get)
+    for name, part in packed.items():
+        layer = name.rpartition(".")[0]
+        if old.get(layer) == new.get(layer):
+            expected[name] = part
+    middle, _ = quantised(folder, Manner.choose(**before))
+    target, outcome = quantised(middle, Manner.choose(**after))
+    assert_equal(loading.read_checkpoint(target), expected)
+    assert said(target) == said(quantised(source(tmp_path / "y", False), Manner.choose(**after))[0])
+    assert outcome.before == sum(part.nbytes for part in packed.values())
+    assert outcome.after == sum(part.nbytes for part in expected.values())
+    assert outcome.bits == 8 * outcome.after / sum(tensor.size for tensor in plain.values())
+
+
+def assert_equal(found: checkpoints.Arrays, expected: checkpoints.Arrays) -> None:
+    assert found.keys() == expected.keys()
+    for name, tensor in found.items():
+        assert tensor.dtype == expected[name].dtype
+        assert mx.array_equal(tensor, expected[name]), name
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({"bits": 8}, {"bits": 8}, "model.embed_tokens is already quantised to 8.50 bits a weight"),
+        ({"bits": 4}, {"bits": 8}, "model.embed_tokens is already quantised to 4.50 bits a weight"),
+        ({"bits": 8}, {"bits": 8, "group_size": 32}, "to 8.50 bits a weight: ask for fewer"),
+        ({"bits": 4}, {"mode": "nvfp4"}, "to 4.50 bits a weight: ask for fewer"),
+        ({"mode": "mxfp4"}, {}, "to 4.25 bits a weight: ask for fewer"),
+        ({"bits": 4}, {"recipe": "mixed_3_6"}, "lm_head is already quantised to 4.50 bits"),
+        ({"bits": 4}, {"bits": 2, "head_bits": 6}, "lm_head is already quantised to 4.50 bits"),
+    ],
+    ids=str,
+)
+def test_a_source_of_as_few_bits(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], reason: str
+) -> None:
+    middle, _ = quantised(source(tmp_path / "x", tied=False), Manner.choose(**before))
+    with pytest.raises(ModelError, match=reason):
+        quantised(middle, Manner.choose(**after))
+    config = loading.read_json(middle / "config.json")
+    with pytest.raises(ModelError, match=reason):
+        quantize_model(opened(middle), config, **after)
+
+
+def test_quantised_matrices_that_cannot_be_stay(tmp_path: Path) -> None:
+    """And it is said how they are packed."""
+    changes = {"intermediate_size": 192}
+    arrays = checkpoints.weights.llama(checkpoints.CONFIG | changes)
+    tensors = {name: mx.array(tensor) for name, tensor in arrays.items()}
+    middle, _ = quantised(checkpoints.write(tmp_path / "x", tensors, **changes), EIGHT)
+    target, outcome = quantised(middle, Manner.choose(4, 128))
+    layers = [f"model.layers.{n}.mlp.down_proj" for n in range(2)]
+    assert outcome.kept == tuple(layers)
+    eight, four = Packing(64, 8), Packing(128, 4)
+    assert said(target) == four.options | dict.fromkeys(layers, eight.options)
+    _, plain = checkpoints.quantise(tensors, lambda _: eight)
+    _, fewer = checkpoints.quantise(plain, lambda layer: None if layer in layers else four)
+    expected = checkpoints.write(tmp_path / "plain", fewer, **changes)
+    np.testing.assert_allclose(outputs(opened(target)), outputs(opened(expected)), atol=1e-4)
+
+
+def test_a_quantised_source_that_does_not_say_so(tmp_path: Path) -> None:
+    target, _ = quantised(source(tmp_path / "x"), EIGHT)
     config = json.loads((target / "config.json").read_text())
     del config["quantization"], config["quantization_config"]
     (target / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="quantised already"):
+    with pytest.raises(ModelError, match="is quantised, but not according to"):
         quantised(target)
+
+
+def test_a_quantised_kokoro(tmp_path: Path) -> None:
+    """Its convolutions stay as they are."""
+    folder = kokoro.folder(tmp_path / "x", voices=("af_plain",))
+    middle, _ = quantised(folder, Manner.choose(8, 32))
+    target, _ = quantised(middle, Manner.choose(4, 32))
+    written, before = (loading.read_checkpoint(x) for x in (target, middle))
+    for name in [name for name, tensor in written.items() if tensor.ndim == 3]:
+        assert mx.array_equal(written[name], before[name]), name
+    assert said(target) == Packing(32, 4).options
+    expected, found = (
+        Speaker(str(x)).model.expectations("", "af_plain", [kokoro.GOLDEN])[0]
+        for x in (middle, target)
+    )
+    assert mx.mean(mx.abs(found - expected)).item() < 0.1
 
 
 def test_sources_that_are_incomplete(tmp_path: Path) -> None:
@@ -293,10 +393,26 @@ def test_a_model_in_memory(tmp_path: Path, tied: bool) -> None:
     assert weights.keys() == expected.keys()
     assert all(mx.array_equal(tensor, expected[name]) for name, tensor in weights.items())
     np.testing.assert_array_equal(outputs(model), before)
-    with pytest.raises(ModelError, match="quantised already"):
-        quantize_model(model, changed, 32, 8)
     with pytest.raises(UsageError, match="bits 7"):
         quantize_model(model, config, 32, 7)
+
+
+@pytest.mark.parametrize("before", [{"bits": 8}, {"recipe": "mixed_3_6"}], ids=str)
+@pytest.mark.parametrize("cpu", [True, False])
+def test_a_quantised_model_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpu: bool, before: dict[str, Any]
+) -> None:
+    """Also where it is unpacked; so it is as if its folder had been quantised."""
+    for module in (loading, quantization):
+        monkeypatch.setattr(module, "on_cpu", lambda: cpu)
+    middle, _ = quantised(source(tmp_path / "x"), Manner.choose(**before))
+    config = loading.read_json(middle / "config.json")
+    model = opened(middle)
+    assert any(isinstance(part, QuantizedEmbedding) for part in model.modules()) != cpu
+    weights, changed = quantize_model(model, config, bits=2)
+    target, _ = quantised(middle, Manner.choose(2))
+    assert changed == loading.read_json(target / "config.json")
+    assert_equal(weights, loading.read_checkpoint(target))
 
 
 def test_the_starter_stays_whole(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ and for mlxtts.quantize
     weights(folder)                 the tensors of its checkpoint
     needed(weights, config)         of the tensors of a checkpoint those that the model has
     matrices(config)                those that may be quantised, a nn.recipes.Matrix each
-    checkpoint(model)               the tensors of a loaded model as its checkpoint has them
+    checkpoint(model)               the tensors of a loaded model as its checkpoint has them, or
+                                    had them before it was quantised
     beside(folder)                  what it has beside weights, and not in safetensors: the name and
                                     the tensors of each file of these that it should be
     aliases(raw)                    what else other packages look for in such a config.json

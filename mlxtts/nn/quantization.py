@@ -18,6 +18,7 @@ from mlxtts.nn import (
     QuantizedLinear,
     mx,
     on_cpu,
+    tree_flatten,
     tree_unflatten,
 )
 from mlxtts.nn.linear import Linear, by_numpy
@@ -109,12 +110,17 @@ class Packed:
     packing: Packing
     weight: mx.array
     scales: mx.array
-    biases: mx.array | None
+    biases: mx.array | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """That of the matrix."""
         return (self.weight.shape[0], self.weight.shape[1] * 32 // self.packing.bits)
+
+    @property
+    def dtype(self) -> mx.Dtype:
+        """That of the matrix where MLX unpacks it."""
+        return self.scales.dtype if self.packing.mode == "affine" else mx.bfloat16
 
     @property
     def parts(self) -> dict[str, mx.array]:
@@ -135,9 +141,13 @@ class Packed:
 Tensor = mx.array | Packed
 
 
+def floats(tensor: mx.array, kind: mx.Dtype) -> mx.array:
+    """Floating numbers of another type as of this one."""
+    return tensor.astype(kind) if mx.issubdtype(tensor.dtype, mx.floating) else tensor
+
+
 def float32(tensor: mx.array) -> mx.array:
-    """Floating numbers of another type as float32."""
-    return tensor.astype(mx.float32) if mx.issubdtype(tensor.dtype, mx.floating) else tensor
+    return floats(tensor, mx.float32)
 
 
 def unpacked(tensor: Tensor) -> mx.array:
@@ -202,43 +212,70 @@ def _check(layer: str, packed: Packed) -> None:
             raise ModelError(f"tensor {layer}.{leaf} cannot be of type {part.dtype}")
 
 
-def place(module: Module, weights: Mapping[str, Tensor]) -> dict[str, mx.array]:
-    """Put quantised layers where `weights` has quantised matrices; returns the plain tensors for
-    the parameters that the module then has."""
-    placed: dict[str, mx.array] = {}
-    layers = dict(module.named_modules())
-    replaced = []
+def scatter(weights: Mapping[str, Tensor]) -> dict[str, mx.array]:
+    """What `gather` was given."""
+    scattered: dict[str, mx.array] = {}
     for name, tensor in weights.items():
         if isinstance(tensor, Packed):
             layer = name.removesuffix(".weight")
-            replaced.append((layer, layers[layer].to_quantized(**tensor.packing.options)))
-            placed |= {f"{layer}.{leaf}": part for leaf, part in tensor.parts.items()}
+            scattered |= {f"{layer}.{leaf}": part for leaf, part in tensor.parts.items()}
         else:
-            placed[name] = tensor
+            scattered[name] = tensor
+    return scattered
+
+
+def packings(weights: Mapping[str, Tensor]) -> dict[str, Packing]:
+    """How each of the layers that are quantised is packed."""
+    return {
+        name.removesuffix(".weight"): tensor.packing
+        for name, tensor in weights.items()
+        if isinstance(tensor, Packed)
+    }
+
+
+def place(module: Module, weights: Mapping[str, Tensor]) -> dict[str, mx.array]:
+    """Put quantised layers where `weights` has quantised matrices; returns the plain tensors for
+    the parameters that the module then has."""
+    layers = dict(module.named_modules())
+    replaced = [
+        (layer, layers[layer].to_quantized(**packing.options))
+        for layer, packing in packings(weights).items()
+    ]
     module.update_modules(tree_unflatten(replaced))
-    return placed
+    return scatter(weights)
+
+
+def plain(module: Module) -> dict[str, mx.array]:
+    """The parameters of a module, matrices that are quantised there unpacked."""
+    said = Quantization(layers={name: packing for name, _, packing in _quantised(module)})
+    weights = gather(dict(tree_flatten(module.parameters())), said)
+    return {name: unpacked(tensor) for name, tensor in weights.items()}
+
+
+def _quantised(module: Module) -> list[tuple[str, Module, Packing]]:
+    """Its quantised layers, by name, and how each is packed."""
+    return [
+        (name, layer, Packing(layer.group_size, layer.bits, layer.mode))
+        for name, layer in module.named_modules()
+        if isinstance(layer, QuantizedLinear | QuantizedEmbedding)
+    ]
 
 
 def unpack(module: Module) -> None:
     """Make quantised layers plain ones, which wide batches are faster with on CUDA, if these take
     no more than a part of the GPU's memory."""
-    layers = [
-        (name, layer)
-        for name, layer in module.named_modules()
-        if isinstance(layer, QuantizedLinear | QuantizedEmbedding)
-    ]
-    size = sum(2 * layer.scales.size * layer.group_size for _, layer in layers)
+    layers = _quantised(module)
+    size = sum(2 * layer.scales.size * layer.group_size for _, layer, _ in layers)
     if size > LARGEST * int(mx.device_info().get("total_memory", 0)):
         return
-    plain = []
-    for name, layer in layers:
+    replaced = []
+    for name, layer, packing in layers:
         made = Linear(1, 1, bias=False) if isinstance(layer, QuantizedLinear) else Embedding(1, 1)
-        packing = Packing(layer.group_size, layer.bits, layer.mode)
         packed = Packed(packing, layer.weight, layer.scales, layer.get("biases"))
         made.weight = packed.unpack()
         mx.eval(made.weight)
-        plain.append((name, made))
-    module.update_modules(tree_unflatten(plain))
+        replaced.append((name, made))
+    module.update_modules(tree_unflatten(replaced))
 
 
 def project(x: mx.array, layer: Module, start: int, stop: int) -> mx.array:

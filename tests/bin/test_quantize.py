@@ -112,13 +112,29 @@ def test_bad_input(run: Run, tmp_path: Path, arguments: str, reason: str) -> Non
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "x"]
 
 
-def test_a_quantised_source_and_a_damaged_one(run: Run, tmp_path: Path) -> None:
+def test_a_quantised_source_with_fewer_bits_speaks(run: Run, tmp_path: Path) -> None:
+    assert run("mlxtts-quantize --no-measure --bits 6 starter six").returncode == 0
+    done = run("mlxtts-quantize", "--text", "Good day.", "six", "four")
+    assert (done.returncode, done.stderr) == (0, b"")
+    size, quality = done.stdout.decode().splitlines()
+    assert size == "size     5.2 MB to 3.6 MB, 4.51 bits a weight"
+    assert 0.01 < float(quality.split()[1]) < 0.5
+    spoken = run("mlxtts-tokens --model ./four Hello | mlxtts-decode | mlxtts-wav -o x.wav")
+    assert (spoken.returncode, spoken.stderr) == (0, b"")
+    assert (tmp_path / "x.wav").stat().st_size > 20_000
+
+
+def test_a_source_of_as_few_bits_and_a_damaged_one(run: Run, tmp_path: Path) -> None:
     folder = checkpoints.write(tmp_path / "m", checkpoints.tensors())
     assert run("mlxtts-quantize", "--no-measure", "m", "q").returncode == 0
-    done = run("mlxtts-quantize", "--no-measure", "q", "r")
-    assert error_of(done) == (
-        "mlxtts-quantize: model 'q': already quantised: take the one it was made from"
-    )
+    for bits in ("4", "8"):
+        done = run("mlxtts-quantize", "--bits", bits, "q", "r")
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert error_of(done) == (
+            "mlxtts-quantize: model 'q': model.embed_tokens is already quantised to"
+            " 4.50 bits a weight: ask for fewer"
+        )
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "q"]
     data = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(data[:-10])
     done = run("mlxtts-quantize", "--no-measure", "m", "r")

@@ -61,7 +61,12 @@ def quantised(source: Path, folder: Path, manner: dict[str, Any]) -> Path:
 
 def theirs(source: Path, manner: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
     """The same by MLX-LM."""
-    model, config = utils.load_model(source)
+    return packed_by_mlx_lm(*utils.load_model(source), manner)
+
+
+def packed_by_mlx_lm(
+    model: nn.Module, config: dict[str, Any], manner: dict[str, Any]
+) -> tuple[nn.Module, dict[str, Any]]:
     predicate = None
     if "recipe" in manner:
         predicate = mixed_quant_predicate_builder(manner["recipe"], model)
@@ -90,6 +95,21 @@ def test_the_same_tensors_as_by_mlx_lm(
     assert found.keys() == expected.keys()
     for key, tensor in found.items():
         assert tensor.dtype == expected[key].dtype
+        assert mx.array_equal(tensor, expected[key]), key
+
+
+@pytest.mark.parametrize("manner", MANNERS[2:4] + MANNERS[-1:], ids=str)
+def test_the_same_tensors_of_a_quantised_source(
+    sources: dict[str, Path], tmp_path: Path, manner: dict[str, Any]
+) -> None:
+    """As by MLX-LM where it unpacks the model first."""
+    eight = quantised(sources["untied"], tmp_path / "eight", {"bits": 8})
+    model, config = utils.load_model(eight)
+    model, _ = packed_by_mlx_lm(utils.dequantize_model(model), config, manner)
+    expected = dict(tree_flatten(model.parameters()))
+    found = read_checkpoint(quantised(eight, tmp_path / "q", manner))
+    assert found.keys() == expected.keys()
+    for key, tensor in found.items():
         assert mx.array_equal(tensor, expected[key]), key
 
 

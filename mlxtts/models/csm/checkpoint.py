@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from mlxtts.models.csm.config import Config
-from mlxtts.nn import mx, tree_flatten
-from mlxtts.nn.quantization import Tensor, gather
+from mlxtts.nn import mx
+from mlxtts.nn.quantization import Tensor, gather, plain
 from mlxtts.nn.recipes import Matrix
 from mlxtts.nn.transformer import check_parts, fuse, turn, unfuse
 from mlxtts.nn.transformer import matrices as of_blocks
@@ -98,8 +98,8 @@ def matrices(config: Config) -> list[Matrix]:
 
 
 def checkpoint(model: Model) -> dict[str, mx.array]:
-    """The tensors of a model that is not quantised, as mlx-audio has them."""
-    tensors = dict(tree_flatten(model.parameters()))
+    """The tensors of a model as mlx-audio has them, none of them quantised."""
+    tensors = plain(model)
     apart: dict[str, mx.array] = {}
     for stack, shape in zip(STACKS, (model.config.backbone, model.config.decoder), strict=True):
         own = {name: tensor for name, tensor in tensors.items() if name.startswith(f"{stack}.")}

@@ -20,8 +20,8 @@ __all__ = ["checkpoint", "matrices", "needed", "weights"]
 
 
 def needed(weights: dict[str, mx.array], config: Config) -> dict[str, mx.array]:
-    """All but what has no numbers of its own."""
-    turned = any(name.endswith("Wx_forward") for name in weights)
+    """All but what has no numbers of its own. mlx-audio's, and quantised ones, are turned."""
+    turned = any(name.endswith(("Wx_forward", ".scales")) for name in weights)
     return {
         name: tensor if turned or not _convolves(name, tensor) else tensor.transpose(0, 2, 1)
         for name, tensor in named(weights).items()

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from mlxtts.models.orpheus.config import Config
-from mlxtts.nn import mx, tree_flatten
-from mlxtts.nn.quantization import Tensor, gather
+from mlxtts.nn import mx
+from mlxtts.nn.quantization import Tensor, gather, plain
 from mlxtts.nn.recipes import Matrix
 from mlxtts.nn.transformer import check_parts, fuse, turn, unfuse, unturn
 from mlxtts.nn.transformer import matrices as of_blocks
@@ -43,6 +43,6 @@ def matrices(config: Config) -> list[Matrix]:
 
 
 def checkpoint(model: Model) -> dict[str, mx.array]:
-    """The tensors of a model that is not quantised as Hugging Face has them."""
+    """The tensors of a model as Hugging Face has them, none of them quantised."""
     shape = model.config.shape
-    return unturn(unfuse(dict(tree_flatten(model.parameters())), shape), shape.head_dim)
+    return unturn(unfuse(plain(model), shape), shape.head_dim)

@@ -18,6 +18,7 @@ from mlxtts.models.csm.batch import Batch, Prompt
 from mlxtts.models.csm.config import FLAVORS, LLAMA_3
 from mlxtts.nn import mx, tree_flatten
 from mlxtts.nn.cache import Cache
+from mlxtts.nn.quantization import Packing
 from mlxtts.nn.random import key
 from mlxtts.nn.recipes import Manner
 from mlxtts.nn.sampling import Sampling
@@ -192,6 +193,14 @@ def test_quantising(tmp_path: Path) -> None:
     assert tensors.keys() == written.keys()  # type: ignore[union-attr]
     for name, tensor in tensors.items():
         np.testing.assert_array_equal(tensor, written[name], err_msg=name)  # type: ignore[index]
+    fewer = tmp_path / "fewer"
+    fewer.mkdir()
+    Source(str(target)).write(fewer, Manner.choose(4, 32))
+    tensors, config = quantize_model(packed, config, 32, 4)
+    assert config["quantization"] == Packing(32, 4).options
+    for name, tensor in mx.load(str(fewer / "model.safetensors")).items():  # type: ignore[union-attr]
+        np.testing.assert_array_equal(tensor, tensors[name], err_msg=name)
+    assert opened(fewer).expectations("hi", "0", frames)
 
 
 def test_token_lines(run: Run, folder: Path) -> None:
