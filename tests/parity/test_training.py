@@ -22,6 +22,9 @@ from safetensors.torch import load_file
 from mlxtts.codecs.snac import checkpoint
 from mlxtts.nn import mx
 from mlxtts.nn.cache import Cache
+from mlxtts.nn.quantization import Packed, Packing, Quantization, float32, gather, unpacked
+from mlxtts.nn.recipes import Manner
+from mlxtts.quantize import Source
 from mlxtts.text.lines import Utterance
 from mlxtts.voices.starter.training import (
     __main__,
@@ -51,6 +54,7 @@ SMALL_LM = lm.CONFIG | {
     "num_hidden_layers": 2,
     "head_dim": 8,
 }
+EIGHT = Packing(32, 8)
 LINES = [
     "hello world.",
     "is the small lamp on?",
@@ -601,9 +605,7 @@ def test_an_exported_voice_keeps_apart_what_speaking_does_not_need(trained, voic
 
 
 def test_training_starts_from_an_exported_voice(trained, voice):
-    deeper = SMALL_LM | {"num_hidden_layers": 3}  # the voice's own depth counts
-    options = {"work": str(trained), "tokens": 600, "kinds": 2, "config": deeper, "device": "cpu"}
-    model = lm_train.Trainer(lm_train.defaults(**options, start=str(voice))).model
+    model = started(trained, voice)
     kept = torch.load(trained / "lm" / "model.pt", weights_only=True)
     for name, value in model.state_dict().items():
         assert torch.equal(value, kept[name].float())
@@ -614,6 +616,45 @@ def test_training_starts_from_an_exported_voice(trained, voice):
         torch.testing.assert_close(value, written[name], rtol=1e-3, atol=1e-4)
     step.find()
     assert step.revive(step.parameters) == [0, 0, 0]  # no code counts as unused yet
+
+
+def started(trained, voice):
+    """The model that training starts from; of the sizes in the configuration the voice's count."""
+    options = {"work": str(trained), "tokens": 600, "kinds": 2, "device": "cpu"}
+    other = lm.CONFIG | {"head_dim": SMALL_LM["head_dim"], "num_key_value_heads": 2}
+    options |= {"config": other, "start": str(voice)}
+    model = lm_train.Trainer(lm_train.defaults(**options)).model
+    assert model.config == SMALL_LM
+    return model
+
+
+def quantised(voice, folder, *manner):
+    folder.mkdir()
+    Source(str(voice)).write(folder, Manner.choose(*manner))
+    return folder
+
+
+def test_training_starts_from_a_quantised_voice(trained, voice, tmp_path):
+    model = started(trained, quantised(voice, tmp_path / "small", 8, 32))
+    packed = gather(mx.load(str(tmp_path / "small" / "model.safetensors")), Quantization(EIGHT))
+    assert {type(tensor) for tensor in packed.values()} == {Packed, mx.array}
+    assert len(packed) == len(model.state_dict())
+    for name, value in model.state_dict().items():
+        tensor = packed[f"model.{name}"]
+        np.testing.assert_array_equal(value, float32(unpacked(tensor)), err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("manner", "reason"),
+    [
+        ((4, 32), "is quantised as affine in 4 bits, not as affine in 8"),
+        ((None, None, "mxfp8"), "is quantised as mxfp8 in 8 bits, not as affine in 8"),
+        ((8, 32, "affine", None, 6), "model.embed_tokens is quantised as affine in 6 bits"),
+    ],
+)
+def test_other_quantised_voices_are_not_read(voice, tmp_path, manner, reason):
+    with pytest.raises(ValueError, match=reason):
+        lm.read(quantised(voice, tmp_path / "small", *manner))
 
 
 def test_an_expressive_voice_says_so(trained, tmp_path):

@@ -6,6 +6,7 @@ prompt, the architecture and how its loss looks at each slot's own block of the 
 which is what sampling does.
 """
 
+import json
 from pathlib import Path
 
 import torch
@@ -191,15 +192,43 @@ class Llama(nn.Module):
 
 
 def read(folder):
-    """The weights in ``folder``, by name: those of a training, or of an exported voice."""
+    """The weights in ``folder``, by name: those of a training, or of an exported voice, which may
+    be quantised.
+    """
     path = Path(folder) / "model.pt"
     if path.exists():
         return torch.load(path, map_location="cpu", weights_only=True)
     state = load_file(Path(folder) / "model.safetensors")
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf8"))
+    state = unpack(state, config.get("quantization", {}))
     return {k.removeprefix("model."): v for k, v in state.items()}
 
 
+def unpack(state, said):
+    """``state`` with the matrices in it that MLX has packed, in float32. ``said``: how they are."""
+    plain = dict(state)
+    for layer in [name.removesuffix(".scales") for name in state if name.endswith(".scales")]:
+        how = said.get(layer, said)
+        mode, bits = how.get("mode", "affine"), how.get("bits")
+        if (mode, bits) != ("affine", 8):
+            raise ValueError(f"{layer} is quantised as {mode} in {bits} bits, not as affine in 8")
+        scales, biases = (plain.pop(f"{layer}.{leaf}").float() for leaf in ("scales", "biases"))
+        steps = plain[f"{layer}.weight"].view(torch.uint8).view(*scales.shape, -1)
+        plain[f"{layer}.weight"] = (steps * scales[..., None] + biases[..., None]).flatten(1)
+    return plain
+
+
 def config_of(weights, config):
-    """``config`` with as many layers as ``weights`` have."""
+    """``config`` with the sizes that ``weights`` have, where heads are as large as it says."""
     layers = {name.split(".")[1] for name in weights if name.startswith("layers.")}
-    return config | {"num_hidden_layers": len(layers)}
+    q, k, gate = (
+        len(weights[f"layers.0.{part}_proj.weight"])
+        for part in ("self_attn.q", "self_attn.k", "mlp.gate")
+    )
+    return config | {
+        "hidden_size": weights["embed_tokens.weight"].shape[1],
+        "intermediate_size": gate,
+        "num_hidden_layers": len(layers),
+        "num_attention_heads": q // config["head_dim"],
+        "num_key_value_heads": k // config["head_dim"],
+    }
