@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from mlxtts.nn import mx
-from mlxtts.nn.quantization import Packing
+from mlxtts.nn.loading import read_checkpoint, read_json
+from mlxtts.nn.quantization import Packing, Quantization, gather, unpacked
 from tests import weights
 from tests.conftest import STARTER
 
@@ -64,6 +65,14 @@ def write(
     (folder / "config.json").write_text(json.dumps(config))
     mx.save_safetensors(str(folder / "model.safetensors"), arrays, {"format": "mlx"})
     return folder
+
+
+def plain_starter(folder: Path) -> Path:
+    """The starter's model with its matrices unpacked, in float16."""
+    raw = read_json(STARTER / "config.json")
+    tensors = gather(read_checkpoint(STARTER), Quantization.parse(raw, "config.json"))
+    halves = {name: unpacked(tensor).astype(mx.float16) for name, tensor in tensors.items()}
+    return write(folder, halves, **{k: v for k, v in raw.items() if "quantization" not in k})
 
 
 def shard(folder: Path, count: int) -> None:

@@ -17,6 +17,14 @@ def test_the_starter_is_in_the_package() -> None:
     assert hub.fetch("starter") == hub.locate("starter")
 
 
+def test_the_starter_is_small() -> None:
+    """What the wheel has of it; its training stays behind."""
+    starter = hub.locate("starter")
+    files = [path for path in starter.rglob("*") if path.is_file()]
+    size = sum(f.stat().st_size for f in files if "training" not in f.relative_to(starter).parts)
+    assert 15e6 < size <= 20e6
+
+
 def test_a_short_name_is_not_a_folder_that_lies_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

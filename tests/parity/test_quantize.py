@@ -21,7 +21,7 @@ from mlx_audio.codec.models.snac import SNAC
 from mlx_lm import utils
 from mlx_lm.convert import mixed_quant_predicate_builder
 
-from mlxtts import hub, models
+from mlxtts import models
 from mlxtts.nn import mx, tree_flatten
 from mlxtts.nn.loading import read_checkpoint
 from mlxtts.nn.recipes import RECIPES, Manner
@@ -43,14 +43,17 @@ TOKENS = mx.array([[9, 7, 20, 33, 70, 1100, 2200, 3300, 5, 12]])
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The starter, and a small one with a head of its own and many blocks for recipes to tell
-    apart."""
+    """The starter before it was quantised, and a small one with a head of its own and many blocks
+    for recipes to tell apart."""
     blocks = {"num_hidden_layers": 17, "tie_word_embeddings": False}
     config = checkpoints.CONFIG | blocks
     tensors = {n: mx.array(t) for n, t in checkpoints.weights.llama(config).items()}
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"][::-1]
     folder = tmp_path_factory.mktemp("untied")
-    return {"starter": STARTER, "untied": checkpoints.write(folder, tensors, **blocks)}
+    return {
+        "starter": checkpoints.plain_starter(tmp_path_factory.mktemp("starter")),
+        "untied": checkpoints.write(folder, tensors, **blocks),
+    }
 
 
 def quantised(source: Path, folder: Path, manner: dict[str, Any]) -> Path:
@@ -113,11 +116,10 @@ def test_the_same_tensors_of_a_quantised_source(
         assert mx.array_equal(tensor, expected[key]), key
 
 
-def test_the_same_configuration_as_by_mlx_lm(tmp_path: Path) -> None:
-    _, config = theirs(STARTER, {"bits": 8})
-    found = json.loads(
-        (quantised(STARTER, tmp_path / "q", {"bits": 8}) / "config.json").read_text()
-    )
+def test_the_same_configuration_as_by_mlx_lm(sources: dict[str, Path], tmp_path: Path) -> None:
+    _, config = theirs(sources["starter"], {"bits": 8})
+    folder = quantised(sources["starter"], tmp_path / "q", {"bits": 8})
+    found = json.loads((folder / "config.json").read_text())
     for key in ("quantization", "quantization_config"):
         assert found[key] == config[key]
 
@@ -165,14 +167,16 @@ def ours(folder: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("load", [by_mlx_lm, by_mlx_audio])
-@pytest.mark.parametrize("manner", MANNERS[:1] + MANNERS[3:4] + MANNERS[-1:], ids=str)
+@pytest.mark.parametrize("manner", [{}, *MANNERS[3:4], *MANNERS[-1:]], ids=str)
 def test_they_load_it_and_say_the_same(
+    sources: dict[str, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     load: Callable[[Path, pytest.MonkeyPatch], nn.Module],
     manner: dict[str, Any],
 ) -> None:
-    folder = quantised(hub.locate("starter"), tmp_path / "q", manner)
+    """The starter as it is, and in other manners."""
+    folder = quantised(sources["starter"], tmp_path / "q", manner) if manner else STARTER
     model = load(folder, monkeypatch)
     kinds = {type(module) for _, module in model.named_modules()}
     assert {nn.QuantizedLinear, nn.QuantizedEmbedding} <= kinds

@@ -29,10 +29,10 @@ FIRST_AUDIO = 64
 CODES = 1024
 SPARE = 8  # choices besides the codes, for sizes that suit a GPU; the first is the end
 CONFIG = {
-    "hidden_size": 256,
-    "intermediate_size": 768,
+    "hidden_size": 384,
+    "intermediate_size": 1024,
     "num_hidden_layers": 8,
-    "num_attention_heads": 4,
+    "num_attention_heads": 6,
     "num_key_value_heads": 1,
     "head_dim": 64,
     "vocab_size": FIRST_AUDIO + SLOTS * CODES,
