@@ -67,11 +67,17 @@ def write(
     return folder
 
 
+def starter() -> Arrays:
+    """The tensors of the starter, its matrices unpacked, in float32."""
+    said = Quantization.parse(read_json(STARTER / "config.json"), "config.json")
+    tensors = gather(read_checkpoint(STARTER), said)
+    return {name: unpacked(tensor).astype(mx.float32) for name, tensor in tensors.items()}
+
+
 def plain_starter(folder: Path) -> Path:
-    """The starter's model with its matrices unpacked, in float16."""
+    """The starter's model as it was before it was quantised, nearly, in float16."""
     raw = read_json(STARTER / "config.json")
-    tensors = gather(read_checkpoint(STARTER), Quantization.parse(raw, "config.json"))
-    halves = {name: unpacked(tensor).astype(mx.float16) for name, tensor in tensors.items()}
+    halves = {name: tensor.astype(mx.float16) for name, tensor in starter().items()}
     return write(folder, halves, **{k: v for k, v in raw.items() if "quantization" not in k})
 
 

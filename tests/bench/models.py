@@ -18,7 +18,7 @@ from mlxtts.nn import loading, mx, on_cpu, tree_flatten
 from mlxtts.nn.quantization import Packing
 from mlxtts.nn.sampling import Sampling
 from mlxtts.text.frontend import Segment
-from tests import weights
+from tests import checkpoints, weights
 
 Arrays = dict[str, mx.array]
 
@@ -133,10 +133,9 @@ def starter() -> tuple[Model, dict[str, Any], Arrays]:
     module = models.find(folder)
     config = replace(module.read_config(folder))
     raw = loading.read_json(folder / "config.json")
-    arrays = {n: t.astype(mx.float32) for n, t in loading.read_checkpoint(folder).items()}
     model = module.load(folder, config)
     model.tokenizer = Ids(config.audio_token_offset)
-    return model, raw, arrays
+    return model, raw, checkpoints.starter()
 
 
 def snac(raw: dict[str, Any]) -> Codec:
