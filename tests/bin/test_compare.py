@@ -62,14 +62,14 @@ def test_the_sound_is_that_of_the_commands(run: Run, tmp_path: Path) -> None:
 
 
 def test_two_models(run: Run, tmp_path: Path) -> None:
-    done = run("mlxtts-quantize --no-measure --bits 8 starter q8")
+    done = run("mlxtts-quantize --no-measure --bits 6 starter q6")
     assert done.returncode == 0
-    found = compared(run, "-o", "r.html", "--model", "starter", "--model", "./q8", "Go.")
-    assert list(found) == ["normal, starter", "normal, ./q8"]
+    found = compared(run, "-o", "r.html", "--model", "starter", "--model", "./q6", "Go.")
+    assert list(found) == ["normal, starter", "normal, ./q6"]
     assert found["normal, starter"]["fidelity"] is None
-    assert 0 < found["normal, ./q8"]["fidelity"]["divergence"] < 0.05
+    assert 0 < found["normal, ./q6"]["fidelity"]["divergence"] < 0.05
     names = {path.name for path in tmp_path.iterdir() if path.is_file()}
-    assert names == {"r.html", "r_normal-starter.wav", "r_normal-.-q8.wav"}
+    assert names == {"r.html", "r_normal-starter.wav", "r_normal-.-q6.wav"}
 
 
 def test_other_settings(run: Run) -> None:
