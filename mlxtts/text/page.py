@@ -50,12 +50,14 @@ EMPHASISED = re.compile(
 """Whole words, four at most; more are a letter, a song, a thought."""
 PARAGRAPHS = re.compile(rf"{END}\s*{END}[\s{END}]*")
 DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*\[[^\]]*\]\s*>", re.I)
+BOGUS = re.compile(r"<!(?=\[(?!CDATA\[))", re.I)
+"""Begins what HTML takes for a comment up to the next `>`; HTMLParser raises for most of it."""
 
 
 def tree(text: str) -> Element:
     """The elements of a page, by their names without a prefix, in lower case."""
     page = _Page()
-    page.feed(DOCTYPE.sub("", text))
+    page.feed(BOGUS.sub("<! ", DOCTYPE.sub("", text)))
     page.close()
     return page.root()
 

@@ -1,7 +1,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlxtts.errors import TextError
@@ -269,6 +269,9 @@ def test_any_damage(changes: list[tuple[int, int]]) -> None:
 
 
 @given(st.text("<>/=&;!-[]\"'? abp1h", max_size=60), st.sampled_from(["p", "div", "em", "h1"]))
+@example("<![", "p")
+@example("<![x[", "em")
+@example("<![CDATA", "p")
 def test_any_page(text: str, name: str) -> None:
     with contextlib.suppress(TextError):
         found = chapters(book({"a": page(f"<{name}>{text}</{name}>"), "b": page("<p>last</p>")}))
