@@ -46,6 +46,7 @@ def test_the_starter_codec() -> None:
         if hasattr(module, "parametrizations"):
             torch.nn.utils.parametrize.remove_parametrizations(module, "weight")
     halves = loading.read_safetensors(STARTER / "codec" / "model.safetensors")
+    halves |= loading.read_safetensors(STARTER / "training" / "encoder.safetensors")
     tensors = {name: np.array(half.astype(mx.float32)) for name, half in halves.items()}
     model.load_state_dict({name: torch.from_numpy(t) for name, t in tensors.items()})
     for module in model.modules():
