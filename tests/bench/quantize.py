@@ -9,7 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlxtts.nn.loading import read_checkpoint
+from tests import checkpoints
 from tests.bench.common import shell, table
+from tests.conftest import STARTER
 from tests.voices import test_hearing as hearing
 
 MANNERS = {
@@ -34,13 +37,15 @@ def errors(model: str) -> list[str]:
 
 
 def rows() -> Iterator[tuple[str, ...]]:
-    yield "the starter", "15.9", "8.50", "", *errors("starter")
+    size = sum(tensor.nbytes for tensor in read_checkpoint(STARTER).values())
+    count = sum(tensor.size for tensor in checkpoints.starter().values())
+    yield "the starter", f"{size / 1e6:.1f}", f"{8 * size / count:.2f}", "", *errors("starter")
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, options) in enumerate(MANNERS.items()):
             target = f"{folder}/{number}"
             said = json.loads(shell(f"mlxtts-quantize --json {options} starter {target}"))
-            size, bits = f"{said['after'] / 1e6:.1f}", f"{said['bits']:.2f}"
-            yield name, size, bits, f"{said['quality']['divergence']:.4f}", *errors(target)
+            megabytes, bits = f"{said['after'] / 1e6:.1f}", f"{said['bits']:.2f}"
+            yield name, megabytes, bits, f"{said['quality']['divergence']:.4f}", *errors(target)
 
 
 def main() -> None:

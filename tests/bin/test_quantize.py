@@ -17,12 +17,12 @@ from tests.fakehub import Hub
 
 
 def test_what_it_writes_speaks(run: Run, tmp_path: Path) -> None:
-    """By a name and by its folder, with its codec; the same each time."""
+    """By a name and by its folder, with its codec; the same each time. The starter is quantised."""
     done = run("mlxtts-quantize", "--bits", "6", "--text", "Good morning.", "starter", "small")
     assert (done.returncode, done.stderr) == (0, b"")
     size, quality = done.stdout.decode().splitlines()
     assert size == "size     15.9 MB to 12.2 MB, 6.50 bits a weight"
-    assert 0 < float(quality.split()[1]) < 0.05
+    assert 0 < float(quality.split()[1]) < 0.02
     spoken = run("mlxtts-tokens --model ./small Hello | mlxtts-decode | mlxtts-wav -o x.wav")
     assert (spoken.returncode, spoken.stderr) == (0, b"")
     assert (tmp_path / "x.wav").stat().st_size > 20_000
@@ -43,7 +43,7 @@ def test_fewer_bits_are_further_away(run: Run, tmp_path: Path) -> None:
         found.append(json.loads(done.stdout))
     assert found[0].keys() == {"before", "after", "bits", "kept", "quality"}
     nats = [report["quality"]["divergence"] for report in found]
-    assert 0 < nats[0] < 0.01 < nats[1] < 0.5 < nats[2]
+    assert 0 < nats[0] < 0.0015 < 0.01 < nats[1] < 0.5 < nats[2]
     assert found[0]["after"] > found[1]["after"] > found[2]["after"]
 
 
@@ -112,18 +112,6 @@ def test_bad_input(run: Run, tmp_path: Path, arguments: str, reason: str) -> Non
     assert (done.returncode, done.stdout) == (1, b"")
     assert reason in error_of(done)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "x"]
-
-
-def test_a_quantised_source_with_fewer_bits_speaks(run: Run, tmp_path: Path) -> None:
-    assert run("mlxtts-quantize --no-measure --bits 6 starter six").returncode == 0
-    done = run("mlxtts-quantize", "--text", "Good day.", "six", "four")
-    assert (done.returncode, done.stderr) == (0, b"")
-    size, quality = done.stdout.decode().splitlines()
-    assert size == "size     12.2 MB to 8.4 MB, 4.51 bits a weight"
-    assert 0.01 < float(quality.split()[1]) < 0.5
-    spoken = run("mlxtts-tokens --model ./four Hello | mlxtts-decode | mlxtts-wav -o x.wav")
-    assert (spoken.returncode, spoken.stderr) == (0, b"")
-    assert (tmp_path / "x.wav").stat().st_size > 20_000
 
 
 def test_a_source_of_as_few_bits_and_a_damaged_one(run: Run, tmp_path: Path) -> None:
