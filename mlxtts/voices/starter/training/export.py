@@ -32,7 +32,7 @@ def add_arguments(parser):
     """Options of the ``export`` step."""
     parser.add_argument("--codec", default="codec", help="folder in WORK of the codec")
     parser.add_argument("--out", default="", help="folder to write (WORK/voice)")
-    parser.add_argument("--temperature", type=float, default=0.6)
+    parser.add_argument("--temperature", type=float, default=0.4)
     parser.add_argument("--top-p", type=float, default=0.9)
     teacher.add_manner(parser)
 
